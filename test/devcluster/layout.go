@@ -1,0 +1,118 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/kubetunnel/kubetunnel/test/devcluster/internal/host"
+)
+
+// defaultName is the cluster that is meant when none is named.
+const defaultName = "kubetunnel"
+
+// The ranges inside a cluster. No route leads to them from outside.
+const (
+	serviceRange = "10.96.0.0/16"
+	podRange     = "10.244.0.0/16"
+	dnsAddress   = "10.96.0.10"
+	firstService = "10.96.0.1"
+	clusterZone  = "cluster.local"
+)
+
+// layout tells where a cluster's things are.
+type layout struct {
+	Name string
+}
+
+var validName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
+
+func newLayout(name string) (layout, error) {
+	if !validName.MatchString(name) {
+		return layout{}, fmt.Errorf("cluster name %q: want lower-case letters, digits and dashes, 31 at most", name)
+	}
+	return layout{Name: name}, nil
+}
+
+// slot makes the addresses of clusters with different names differ.
+func (l layout) slot() int {
+	if l.Name == defaultName {
+		return 0
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(l.Name))
+	return 1 + int(h.Sum32()%250)
+}
+
+func (l layout) run() string  { return filepath.Join("/run/kubetunnel-devcluster", l.Name) }
+func (l layout) data() string { return filepath.Join("/var/lib/kubetunnel-devcluster", l.Name) }
+func (l layout) pki() string  { return filepath.Join(l.data(), "pki") }
+func (l layout) logs() string { return filepath.Join(l.data(), "logs") }
+func (l layout) kubeconfig() string {
+	return filepath.Join(l.data(), "kubeconfig")
+}
+func (l layout) log(component string) string { return filepath.Join(l.logs(), component+".log") }
+
+// link is the host's end of the veth pair: a name of 15 bytes at most.
+func (l layout) link() string { return fmt.Sprintf("ktdev%d", l.slot()) }
+
+func (l layout) hostAddress() string { return fmt.Sprintf("10.89.%d.1", l.slot()) }
+func (l layout) nodeAddress(node int) string {
+	return fmt.Sprintf("10.89.%d.%d", l.slot(), 9+node)
+}
+func (l layout) server() string { return "https://" + l.nodeAddress(1) + ":6443" }
+
+func nodeName(node int) string       { return fmt.Sprintf("node%d", node) }
+func podRangeOf(node int) string     { return fmt.Sprintf("10.244.%d.0/24", node) }
+func (l layout) node(n int) nodeDirs { return nodeDirs{l, n} }
+
+// nodeDirs are the folders of one node.
+type nodeDirs struct {
+	layout
+	n int
+}
+
+func (d nodeDirs) dir(name string) string    { return filepath.Join(d.data(), nodeName(d.n), name) }
+func (d nodeDirs) socket() string            { return filepath.Join(d.run(), nodeName(d.n)+"-containerd.sock") }
+func (d nodeDirs) component(s string) string { return nodeName(d.n) + "-" + s }
+
+// state is what is known of a running cluster, written after each start.
+type state struct {
+	Nodes     int                     `json:"nodes"`
+	Binaries  string                  `json:"binaries"`
+	Processes map[string]host.Process `json:"processes"`
+	// Commands are the components' command lines, to start them again.
+	Commands map[string][]string `json:"commands"`
+	// Made are folders of the machine that were not there before.
+	Made  []string `json:"made"`
+	Ready bool     `json:"ready"`
+}
+
+func (l layout) statePath() string { return filepath.Join(l.run(), "state.json") }
+
+func (l layout) load() (*state, error) {
+	content, err := os.ReadFile(l.statePath())
+	if err != nil {
+		return nil, err
+	}
+	var s state
+	if err := json.Unmarshal(content, &s); err != nil {
+		return nil, fmt.Errorf("read %s: %w", l.statePath(), err)
+	}
+	return &s, nil
+}
+
+func (l layout) save(s *state) error {
+	content, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	partial := l.statePath() + ".partial"
+	if err := os.WriteFile(partial, content, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(partial, l.statePath())
+}
