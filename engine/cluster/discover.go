@@ -1,0 +1,189 @@
+package cluster
+
+import (
+	"context"
+	"sort"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
+	"github.com/kubetunnel/kubetunnel/protocol"
+)
+
+// Namespaces lists the namespaces by name. A user who may not list them gets the context's own.
+func (c *Client) Namespaces(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	list, err := c.kube.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
+	if apierrors.IsForbidden(err) {
+		return []string{c.namespace}, nil
+	}
+	if err != nil {
+		return nil, c.explain(err, access{verb: "list", resource: "namespaces"})
+	}
+	names := make([]string, 0, len(list.Items))
+	for i := range list.Items {
+		names = append(names, list.Items[i].Name)
+	}
+	sort.Strings(names)
+	return names, nil
+}
+
+// inventory is what a namespace's Services are told from.
+type inventory struct {
+	services   []corev1.Service
+	pods       []corev1.Pod
+	intercepts []v1alpha1.Intercept
+	user       string
+}
+
+// Services lists a namespace's Services with their workload and who intercepts each.
+func (c *Client) Services(ctx context.Context, namespace string) ([]protocol.Service, error) {
+	if namespace == "" {
+		namespace = c.namespace
+	}
+	inv, err := c.takeInventory(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]protocol.Service, 0, len(inv.services))
+	for i := range inv.services {
+		out = append(out, inv.describe(&inv.services[i]))
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out, nil
+}
+
+func (c *Client) takeInventory(ctx context.Context, namespace string) (*inventory, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	inv := &inventory{}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		list, err := c.kube.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return c.explain(err, access{verb: "list", resource: "services", namespace: namespace})
+		}
+		inv.services = list.Items
+		return nil
+	})
+	group.Go(func() error {
+		list, err := c.kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
+		if apierrors.IsForbidden(err) {
+			return nil // the Services are worth showing without their pods
+		}
+		if err != nil {
+			return c.explain(err, access{verb: "list", resource: "pods", namespace: namespace})
+		}
+		inv.pods = list.Items
+		return nil
+	})
+	group.Go(func() error {
+		list, err := c.listIntercepts(ctx, namespace)
+		if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
+			return nil
+		}
+		inv.intercepts = list
+		return c.explain(err, access{verb: "list", group: v1alpha1.GroupName, resource: "intercepts", namespace: namespace})
+	})
+	group.Go(func() error {
+		user, err := c.whoAmI(ctx)
+		inv.user = user
+		return err
+	})
+	return inv, group.Wait()
+}
+
+func (inv *inventory) describe(svc *corev1.Service) protocol.Service {
+	selector, switched := originalSelector(svc)
+	pods := selectPods(inv.pods, selector)
+	out := protocol.Service{Name: svc.Name, Namespace: svc.Namespace, Type: string(svc.Spec.Type), Workload: workloadOf(pods)}
+	for _, p := range svc.Spec.Ports {
+		out.Ports = append(out.Ports, protocol.ServicePort{
+			Name: p.Name, Port: int(p.Port), Protocol: string(p.Protocol),
+			TargetPort: p.TargetPort.String(), ResolvedPort: resolveInPods(p, pods),
+		})
+	}
+	if in := liveIntercept(inv.intercepts, svc.Name); in != nil {
+		out.Intercept = interceptInfo(in, inv.user)
+		if !out.Intercept.Mine {
+			out.NotInterceptable = alreadyIntercepted(svc, in).Message
+		}
+	} else if switched {
+		out.NotInterceptable = "it is being put back after an intercept"
+	}
+	if e := interceptable(svc); e != nil {
+		out.NotInterceptable = e.Message
+	}
+	return out
+}
+
+func liveIntercept(intercepts []v1alpha1.Intercept, service string) *v1alpha1.Intercept {
+	for i := range intercepts {
+		in := &intercepts[i]
+		if in.Spec.Service == service && in.DeletionTimestamp == nil && in.Status.State != v1alpha1.StateRefused {
+			return in
+		}
+	}
+	return nil
+}
+
+func interceptInfo(in *v1alpha1.Intercept, user string) *protocol.InterceptInfo {
+	return &protocol.InterceptInfo{
+		Name: in.Name, User: in.Spec.Client.User, Host: in.Spec.Client.Host, State: string(in.Status.State),
+		Since: in.CreationTimestamp.UTC().Format(time.RFC3339), Mine: in.Spec.Client.User == user,
+	}
+}
+
+func selectPods(pods []corev1.Pod, selector map[string]string) []corev1.Pod {
+	if len(selector) == 0 {
+		return nil
+	}
+	match := labels.SelectorFromSet(selector)
+	var out []corev1.Pod
+	for i := range pods {
+		if pods[i].DeletionTimestamp == nil && match.Matches(labels.Set(pods[i].Labels)) {
+			out = append(out, pods[i])
+		}
+	}
+	return out
+}
+
+// workloadOf names the controller of the pods. A ReplicaSet's name is its
+// Deployment's with the pod-template-hash behind it.
+func workloadOf(pods []corev1.Pod) *protocol.Workload {
+	if len(pods) == 0 {
+		return nil
+	}
+	w := &protocol.Workload{Kind: "Pod", Name: pods[0].Name, Total: len(pods)}
+	if owner := metav1.GetControllerOf(&pods[0]); owner != nil {
+		w.Kind, w.Name = owner.Kind, owner.Name
+		if hash := pods[0].Labels["pod-template-hash"]; owner.Kind == "ReplicaSet" && hash != "" {
+			w.Kind, w.Name = "Deployment", strings.TrimSuffix(owner.Name, "-"+hash)
+		}
+	}
+	if len(pods[0].Spec.Containers) > 0 {
+		w.Image = pods[0].Spec.Containers[0].Image
+	}
+	for i := range pods {
+		if podReady(&pods[i]) {
+			w.Ready++
+		}
+	}
+	return w
+}
+
+func podReady(pod *corev1.Pod) bool {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}

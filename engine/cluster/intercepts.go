@@ -1,0 +1,56 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
+)
+
+var interceptResource = schema.GroupVersionResource{Group: v1alpha1.GroupName, Version: "v1alpha1", Resource: "intercepts"}
+
+func (c *Client) intercepts(namespace string) dynamic.ResourceInterface {
+	return c.dynamic.Resource(interceptResource).Namespace(namespace)
+}
+
+// listIntercepts lists a namespace's Intercepts; none when the operator's type is not installed.
+func (c *Client) listIntercepts(ctx context.Context, namespace string) ([]v1alpha1.Intercept, error) {
+	list, err := c.intercepts(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]v1alpha1.Intercept, 0, len(list.Items))
+	for i := range list.Items {
+		one, err := toIntercept(&list.Items[i])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, *one)
+	}
+	return out, nil
+}
+
+func toIntercept(u *unstructured.Unstructured) (*v1alpha1.Intercept, error) {
+	var out v1alpha1.Intercept
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &out); err != nil {
+		return nil, fmt.Errorf("read Intercept %s/%s: %w", u.GetNamespace(), u.GetName(), err)
+	}
+	return &out, nil
+}
+
+func fromIntercept(in *v1alpha1.Intercept) (*unstructured.Unstructured, error) {
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(in)
+	if err != nil {
+		return nil, fmt.Errorf("write Intercept: %w", err)
+	}
+	delete(object, "status")
+	u := &unstructured.Unstructured{Object: object}
+	u.SetGroupVersionKind(schema.GroupVersionKind{Group: v1alpha1.GroupName, Version: "v1alpha1", Kind: "Intercept"})
+	return u, nil
+}

@@ -1,0 +1,174 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/kubetunnel/kubetunnel/protocol"
+)
+
+// Kubeconfig finds clusters as kubectl does: an explicit path, else KUBECONFIG,
+// else ~/.kube/config. Clients are made once per context and file content.
+type Kubeconfig struct {
+	rules *clientcmd.ClientConfigLoadingRules
+
+	mu      sync.Mutex
+	clients map[string]*Client
+}
+
+// NewKubeconfig reads path, or the usual places when it is "".
+func NewKubeconfig(path string) *Kubeconfig {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = path
+	return &Kubeconfig{rules: rules, clients: map[string]*Client{}}
+}
+
+// Files are the paths that are read, for watching them.
+func (k *Kubeconfig) Files() []string {
+	if k.rules.ExplicitPath != "" {
+		return []string{k.rules.ExplicitPath}
+	}
+	return k.rules.Precedence
+}
+
+// Reload forgets the clients, so that the next Connect reads the files again.
+func (k *Kubeconfig) Reload() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.clients = map[string]*Client{}
+}
+
+// Contexts lists the contexts by name.
+func (k *Kubeconfig) Contexts() ([]protocol.KubeContext, error) {
+	raw, err := k.load()
+	if err != nil {
+		return nil, err
+	}
+	contexts := make([]protocol.KubeContext, 0, len(raw.Contexts))
+	for name, c := range raw.Contexts {
+		namespace := c.Namespace
+		if namespace == "" {
+			namespace = "default"
+		}
+		contexts = append(contexts, protocol.KubeContext{
+			Name: name, Cluster: c.Cluster, User: c.AuthInfo, Namespace: namespace, Current: name == raw.CurrentContext,
+		})
+	}
+	sort.Slice(contexts, func(i, j int) bool { return contexts[i].Name < contexts[j].Name })
+	return contexts, nil
+}
+
+func (k *Kubeconfig) load() (*clientcmdapi.Config, error) {
+	raw, err := k.rules.Load()
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, k.missing(err)
+		}
+		return nil, protocol.Errorf(protocol.CodeNoKubeconfig, "the kubeconfig %s can't be read: %w", strings.Join(k.Files(), ", "), err)
+	}
+	if len(raw.Contexts) == 0 {
+		return nil, k.missing(nil)
+	}
+	return raw, nil
+}
+
+func (k *Kubeconfig) missing(cause error) *protocol.Error {
+	e := protocol.Errorf(protocol.CodeNoKubeconfig, "no cluster is configured: looked in %s", strings.Join(k.Files(), ", "))
+	if cause != nil {
+		e = protocol.Errorf(protocol.CodeNoKubeconfig, "no cluster is configured: %w", cause)
+	}
+	return e.WithFix(protocol.Fix{Title: "Set KUBECONFIG, or write ~/.kube/config; `kubectl config get-contexts` shows what there is"})
+}
+
+// Connect gives the client of a context ("" = the current one). It does not talk to the cluster.
+func (k *Kubeconfig) Connect(context string) (*Client, error) {
+	raw, err := k.load()
+	if err != nil {
+		return nil, err
+	}
+	if context == "" {
+		context = raw.CurrentContext
+	}
+	if _, ok := raw.Contexts[context]; !ok {
+		return nil, unknownContext(context, raw)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if c, ok := k.clients[context]; ok {
+		return c, nil
+	}
+	c, err := newClient(*raw, context)
+	if err != nil {
+		return nil, err
+	}
+	k.clients[context] = c
+	return c, nil
+}
+
+func unknownContext(context string, raw *clientcmdapi.Config) error {
+	names := make([]string, 0, len(raw.Contexts))
+	for name := range raw.Contexts {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	if context == "" {
+		return protocol.Errorf(protocol.CodeUnknownContext, "the kubeconfig has no current context").
+			WithFix(protocol.Fix{Title: "Choose one of: " + strings.Join(names, ", "), Command: "kubectl config use-context " + names[0]})
+	}
+	return protocol.Errorf(protocol.CodeUnknownContext, "the kubeconfig has no context %q", context).
+		WithFix(protocol.Fix{Title: "Choose one of: " + strings.Join(names, ", ")})
+}
+
+// Client is one context of the kubeconfig.
+type Client struct {
+	context   string
+	namespace string
+	rest      *rest.Config
+	kube      kubernetes.Interface
+	dynamic   dynamic.Interface
+}
+
+func newClient(raw clientcmdapi.Config, context string) (*Client, error) {
+	cfg := clientcmd.NewNonInteractiveClientConfig(raw, context, &clientcmd.ConfigOverrides{}, nil)
+	restConfig, err := cfg.ClientConfig()
+	if err != nil {
+		return nil, protocol.Errorf(protocol.CodeNoKubeconfig, "context %q can't be used: %w", context, err)
+	}
+	namespace, _, err := cfg.Namespace()
+	if err != nil {
+		return nil, protocol.Errorf(protocol.CodeNoKubeconfig, "context %q has no usable namespace: %w", context, err)
+	}
+	// An editor's session makes a handful of calls at once; the API server has its own fairness.
+	restConfig.QPS = -1
+	restConfig.UserAgent = "tunnel-server"
+	// Without a limit a dead API server would hang a start; watches and port-forwards set their own.
+	restConfig.Timeout = 0
+	kube, err := kubernetes.NewForConfig(restConfig)
+	if err != nil {
+		return nil, fmt.Errorf("client of context %q: %w", context, err)
+	}
+	dyn, err := dynamic.NewForConfig(restConfig)
+	if err != nil {
+		return nil, fmt.Errorf("client of context %q: %w", context, err)
+	}
+	return &Client{context: context, namespace: namespace, rest: restConfig, kube: kube, dynamic: dyn}, nil
+}
+
+// Context is the context's name, Namespace its default namespace, Host the API server's URL.
+func (c *Client) Context() string   { return c.context }
+func (c *Client) Namespace() string { return c.namespace }
+func (c *Client) Host() string      { return c.rest.Host }
+
+// requestTimeout bounds each single API request.
+const requestTimeout = 10 * time.Second

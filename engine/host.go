@@ -1,0 +1,26 @@
+package engine
+
+import "context"
+
+// host is the session as its debugger sees it.
+type host Session
+
+// Environment waits for the app's environment.
+func (h *host) Environment(ctx context.Context) ([]string, error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-h.envReady:
+		return h.env, h.envErr
+	}
+}
+
+// BeforeEnd sends new calls to the origin.
+func (h *host) BeforeEnd(ctx context.Context) {
+	h.serving.pause(ctx)
+}
+
+// Output shows text to the user.
+func (h *host) Output(category, text string) {
+	h.watcher.SessionOutput(h.params.ID, category, text)
+}

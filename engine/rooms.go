@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"net"
+
+	"github.com/kubetunnel/kubetunnel/protocol"
+)
+
+// Rooms makes what a session needs.
+type Rooms struct {
+	// Cluster connects to a context of the kubeconfig ("" = the current one).
+	Cluster func(kubeContext string) (Cluster, error)
+	// Link makes the workstation's end of a tunnel, with a key pair of its own; it does not connect yet.
+	Link func(LinkConfig) (Link, error)
+	// Sandbox starts a sandbox in the private folder dir whose way into the cluster is the link.
+	Sandbox func(ctx context.Context, dir string, link Link) (Sandbox, error)
+	// Debugger prepares what runs in the sandbox: a debug adapter or a command.
+	Debugger func(ctx context.Context, cfg DebuggerConfig) (Debugger, error)
+}
+
+// Cluster is where targets are looked at and Intercepts are made.
+type Cluster interface {
+	// Survey looks at a target; it changes nothing. The error is for what kept it from looking.
+	Survey(ctx context.Context, target protocol.Target) (Survey, error)
+	// Create makes the Intercept of a survey without errors.
+	Create(ctx context.Context, survey Survey, request InterceptRequest) (Intercept, error)
+}
+
+// Survey is what was found out about a target.
+type Survey interface {
+	// Target with every default filled in.
+	Target() protocol.Target
+	Ports() []protocol.PortMapping
+	Problems() []protocol.Diagnostic
+	// Err is the first problem that keeps a session from starting.
+	Err() error
+}
+
+// InterceptRequest is the workstation's part of an Intercept.
+type InterceptRequest struct {
+	// Name of the object, a DNS-1123 label.
+	Name string
+	// Key is the link's public key.
+	Key     string
+	Host    string
+	Inherit bool
+}
+
+// Intercept is the object in the cluster.
+type Intercept interface {
+	Name() string
+	// Agent waits until the agent can be reached.
+	Agent(ctx context.Context) (AgentInfo, error)
+	// Dial makes one transport to the agent; it follows the agent to a new pod.
+	Dial(ctx context.Context) (io.ReadWriteCloser, error)
+	// Status is the last known state, and a channel that is closed at the next change.
+	Status() (InterceptStatus, <-chan struct{})
+	// Delete asks for the end; it may be called twice.
+	Delete(ctx context.Context) error
+	// Restored waits until the Service is back, and tells how it differs from before.
+	Restored(ctx context.Context) (differences []string, err error)
+	Close()
+}
+
+// AgentInfo is the in-cluster end of the tunnel.
+type AgentInfo struct {
+	Key string
+	// Inherited: it can give the app's environment.
+	Inherited bool
+}
+
+// InterceptStatus is what the operator says.
+type InterceptStatus struct {
+	// Live: the Service is switched.
+	Live bool
+	// Contested: somebody else keeps changing the Service.
+	Contested bool
+	// Gone: the object was deleted.
+	Gone    bool
+	Message string
+}
+
+// LinkConfig is what a link calls.
+type LinkConfig struct {
+	// Take connects a call on a Service port to the debuggee; source is the caller's "ip:port".
+	Take func(ctx context.Context, servicePort int, source string) (net.Conn, error)
+	// Attached tells each change of the tunnel's state, in order.
+	Attached func(attached bool)
+}
+
+// Link is the workstation's end of a session's tunnel.
+type Link interface {
+	// PublicKey is the engine's key for this session.
+	PublicKey() string
+	// Connect attaches to the agent of the given key; afterwards the link keeps itself attached.
+	Connect(ctx context.Context, agentKey string, dial func(context.Context) (io.ReadWriteCloser, error)) error
+	// Environment is the app container's, as "NAME=value".
+	Environment(ctx context.Context) ([]string, error)
+	// Serve tells the agent on which Service ports the session listens, and returns when that holds.
+	Serve(ctx context.Context, servicePorts []int) error
+	Traffic() protocol.Traffic
+	// Lost is closed when the tunnel can't be had any more; LostError says why.
+	Lost() <-chan struct{}
+	LostError() error
+	// DialContext connects from the pod; Contains tells whether a host is the cluster's.
+	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+	Contains(ctx context.Context, host string) bool
+	Close() error
+}
+
+// Sandbox is what the session's processes run in.
+type Sandbox interface {
+	// Limits are sentences about what does not work in its mode.
+	Limits() []string
+	// Dial connects to a listener of the session's processes.
+	Dial(ctx context.Context, source string, port int) (net.Conn, error)
+	// Listening tells the state of a local port now and at each change, until ctx ends.
+	Listening(ctx context.Context, port int) <-chan Listening
+	Close(ctx context.Context) error
+}
+
+// Listening is the state of a local port.
+type Listening struct {
+	// Ours: a process of the session listens.
+	Ours bool
+	// Foreign is the process id of another program that holds the port, or 0.
+	Foreign int
+}
+
+// DebuggerConfig is what a debugger is made from. Exactly one of Launch and Command is set.
+type DebuggerConfig struct {
+	// Dir is the session's private folder.
+	Dir     string
+	Target  protocol.Target
+	Sandbox Sandbox
+	Launch  []byte
+	Command *protocol.Command
+	Host    Host
+}
+
+// Host is what a debugger may ask of its session.
+type Host interface {
+	// Environment waits for the app's environment, or fails with the session's error.
+	Environment(ctx context.Context) ([]string, error)
+	// BeforeEnd is called before the debuggee is ended: new calls go to the origin when it returns.
+	BeforeEnd(ctx context.Context)
+	// Output shows text to the user: category "stdout", "stderr" or "console".
+	Output(category, text string)
+}
+
+// Debugger is what runs in the sandbox.
+type Debugger interface {
+	// Endpoint is where an editor speaks DAP; nil for a command.
+	Endpoint() *protocol.Endpoint
+	// Restart starts the debuggee again.
+	Restart(ctx context.Context) error
+	// Terminate ends the debuggee in an orderly way, bounded by ctx. It may be called twice.
+	Terminate(ctx context.Context)
+	// Fail tells the editor that the session can't be had.
+	Fail(err error)
+	// Done is closed when it has ended for good; Result tells how.
+	Done() <-chan struct{}
+	Result() (reason string, exitCode *int)
+	Close() error
+}

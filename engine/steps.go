@@ -1,0 +1,222 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/kubetunnel/kubetunnel/protocol"
+)
+
+// agentTimeout is how long the agent may take: images are pulled, nodes are scaled up.
+const agentTimeout = 3 * time.Minute
+
+// prepare is what Start waits for: everything that can be refused.
+func (s *Session) prepare() []step {
+	return []step{
+		{stage: protocol.StagePreflight, do: s.lookAtTarget},
+		{stage: protocol.StageSandbox, do: s.startSandbox, undo: s.closeSandbox},
+		{stage: protocol.StageIntercept, do: s.createIntercept, undo: s.endIntercept},
+		{stage: protocol.StageDebugger, do: s.startDebugger, undo: s.endDebugger},
+	}
+}
+
+// connect is what goes on while the editor already talks to the debug adapter.
+func (s *Session) connect() []step {
+	return []step{
+		{stage: protocol.StageAgent, do: s.waitAgent},
+		{stage: protocol.StageTunnel, do: s.attach},
+		{stage: protocol.StageEnvironment, do: s.fetchEnvironment},
+	}
+}
+
+func (s *Session) lookAtTarget(ctx context.Context) error {
+	cluster, err := s.rooms.Cluster(s.params.Target.Context)
+	if err != nil {
+		return err
+	}
+	survey, err := cluster.Survey(ctx, s.params.Target)
+	if err != nil {
+		return err
+	}
+	s.cluster, s.survey = cluster, survey
+	s.change(func(i *protocol.SessionInfo) {
+		i.Target, i.Ports = survey.Target(), survey.Ports()
+		for _, p := range survey.Problems() {
+			if p.Severity != protocol.SeverityError {
+				i.Warnings = append(i.Warnings, fmt.Sprintf("KT%d: %s", p.Code, p.Message))
+			}
+		}
+	})
+	return survey.Err()
+}
+
+func (s *Session) startSandbox(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "kubetunnel-") // 0700
+	if err != nil {
+		return protocol.Errorf(protocol.CodeSandboxFailed, "no private folder for the session: %w", err)
+	}
+	s.dir = dir
+	s.link, err = s.rooms.Link(LinkConfig{Take: s.take, Attached: s.attachedChanged})
+	if err != nil {
+		return err
+	}
+	s.sandbox, err = s.rooms.Sandbox(ctx, dir, s.link)
+	if err != nil {
+		return err
+	}
+	s.change(func(i *protocol.SessionInfo) { i.Warnings = append(i.Warnings, s.sandbox.Limits()...) })
+	return nil
+}
+
+// closeSandbox ends the process tree, and then, last of all, the connection.
+func (s *Session) closeSandbox(ctx context.Context) error {
+	var err error
+	if s.sandbox != nil {
+		err = s.sandbox.Close(ctx)
+	}
+	if s.link != nil {
+		_ = s.link.Close()
+	}
+	if removeErr := s.removeDir(ctx); err == nil {
+		err = removeErr
+	}
+	return err
+}
+
+func (s *Session) createIntercept(ctx context.Context) error {
+	target := s.survey.Target()
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	in, err := s.cluster.Create(ctx, s.survey, InterceptRequest{
+		Name: interceptName(target.Service, s.params.ID), Key: s.link.PublicKey(), Host: host, Inherit: target.WantsInherit(),
+	})
+	if err != nil {
+		return err
+	}
+	s.intercept = in
+	s.change(func(i *protocol.SessionInfo) { i.Intercept = in.Name() })
+	return nil
+}
+
+var notLabel = regexp.MustCompile(`[^a-z0-9-]+`)
+
+// interceptName is the Service's name and a hash of the session's id: the same
+// session always asks for the same object.
+func interceptName(service, id string) string {
+	sum := sha256.Sum256([]byte(id))
+	name := notLabel.ReplaceAllString(strings.ToLower(service), "-")
+	return strings.Trim(name[:min(len(name), 50)], "-") + "-" + hex.EncodeToString(sum[:4])
+}
+
+// endIntercept deletes the Intercept and waits until the Service is back.
+func (s *Session) endIntercept(ctx context.Context) error {
+	if s.intercept == nil {
+		return nil
+	}
+	defer s.intercept.Close()
+	s.stageBegan(protocol.StageRestore)
+	defer s.stageEnded(protocol.StageRestore)
+	if err := s.intercept.Delete(ctx); err != nil {
+		return err
+	}
+	differences, err := s.intercept.Restored(ctx)
+	if err != nil {
+		return err
+	}
+	s.change(func(i *protocol.SessionInfo) {
+		receipt := s.receipt(i)
+		receipt.Restored, receipt.Differences = len(differences) == 0, differences
+		receipt.Traffic = s.link.Traffic()
+	})
+	return nil
+}
+
+func (s *Session) receipt(i *protocol.SessionInfo) *protocol.Receipt {
+	if i.Receipt == nil {
+		i.Receipt = &protocol.Receipt{}
+	} else {
+		again := *i.Receipt // former snapshots keep theirs
+		i.Receipt = &again
+	}
+	return i.Receipt
+}
+
+func (s *Session) startDebugger(ctx context.Context) error {
+	var err error
+	s.debugger, err = s.rooms.Debugger(ctx, DebuggerConfig{
+		Dir: s.dir, Target: s.survey.Target(), Sandbox: s.sandbox, Launch: s.params.Launch, Command: s.params.Command, Host: (*host)(s),
+	})
+	return err
+}
+
+func (s *Session) endDebugger(ctx context.Context) error {
+	if s.debugger == nil {
+		return nil
+	}
+	s.serving.end(ctx)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	s.debugger.Terminate(ctx)
+	return s.debugger.Close()
+}
+
+func (s *Session) waitAgent(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, agentTimeout)
+	defer cancel()
+	_, err := s.intercept.Agent(ctx)
+	return err
+}
+
+func (s *Session) attach(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	agent, err := s.intercept.Agent(ctx)
+	if err != nil {
+		return err
+	}
+	return s.link.Connect(ctx, agent.Key, s.intercept.Dial)
+}
+
+func (s *Session) fetchEnvironment(ctx context.Context) error {
+	if !s.survey.Target().WantsInherit() {
+		return nil
+	}
+	env, err := s.link.Environment(ctx)
+	if err != nil {
+		return protocol.Errorf(protocol.CodeAgentFailed, "the app's environment can't be had: %w", err)
+	}
+	s.env = env
+	return nil
+}
+
+// finishEnvironment lets those go on who wait for the environment.
+func (s *Session) finishEnvironment(err error) {
+	select {
+	case <-s.envReady:
+	default:
+		s.envErr = err
+		if err == nil && s.env == nil && s.link == nil {
+			s.envErr = context.Canceled
+		}
+		close(s.envReady)
+	}
+}
+
+// take connects a call to the debuggee.
+func (s *Session) take(ctx context.Context, servicePort int, source string) (net.Conn, error) {
+	for _, p := range s.survey.Ports() {
+		if p.ServicePort == servicePort {
+			return s.sandbox.Dial(ctx, source, p.LocalPort)
+		}
+	}
+	return nil, fmt.Errorf("port %d is not mapped", servicePort)
+}

@@ -1,0 +1,111 @@
+package protocol
+
+// KubeContext is a context of the kubeconfig.
+type KubeContext struct {
+	Name      string `json:"name"`
+	Cluster   string `json:"cluster"`
+	User      string `json:"user"`
+	Namespace string `json:"namespace"`
+	Current   bool   `json:"current"`
+}
+
+// ListContextsResult answers cluster/contexts.
+type ListContextsResult struct {
+	Contexts []KubeContext `json:"contexts"`
+}
+
+// ListNamespacesParams asks for the namespaces of a context ("" = the current one).
+type ListNamespacesParams struct {
+	Context string `json:"context,omitempty"`
+}
+
+// ListNamespacesResult answers cluster/namespaces.
+type ListNamespacesResult struct {
+	Namespaces []string `json:"namespaces"`
+}
+
+// ListServicesParams asks for the Services of one namespace ("" = the context's own).
+type ListServicesParams struct {
+	Context   string `json:"context,omitempty"`
+	Namespace string `json:"namespace,omitempty"`
+}
+
+// ListServicesResult answers cluster/services.
+type ListServicesResult struct {
+	Services []Service `json:"services"`
+}
+
+// Service is a Service as an editor shows it.
+type Service struct {
+	Name      string        `json:"name"`
+	Namespace string        `json:"namespace"`
+	Type      string        `json:"type"`
+	Ports     []ServicePort `json:"ports"`
+	// Workload is what runs the Service's pods; absent when none is found.
+	Workload *Workload `json:"workload,omitempty"`
+	// Intercept tells who debugs it now.
+	Intercept *InterceptInfo `json:"intercept,omitempty"`
+	// NotInterceptable says why a session can't be started on it; "" when it can.
+	NotInterceptable string `json:"notInterceptable,omitempty"`
+}
+
+// ServicePort is one port of a Service.
+type ServicePort struct {
+	Name     string `json:"name,omitempty"`
+	Port     int    `json:"port"`
+	Protocol string `json:"protocol"`
+	// TargetPort is as the Service writes it: a number or a name.
+	TargetPort string `json:"targetPort"`
+	// ResolvedPort is the container's port, 0 when a name can't be resolved.
+	ResolvedPort int `json:"resolvedPort,omitempty"`
+}
+
+// Workload is the controller of the pods behind a Service.
+type Workload struct {
+	Kind  string `json:"kind"`
+	Name  string `json:"name"`
+	Image string `json:"image"`
+	Ready int    `json:"ready"`
+	Total int    `json:"total"`
+}
+
+// InterceptInfo tells about an intercept on a Service.
+type InterceptInfo struct {
+	Name  string `json:"name"`
+	User  string `json:"user"`
+	Host  string `json:"host"`
+	State string `json:"state"`
+	// Since is an RFC 3339 time by the cluster's clock.
+	Since string `json:"since"`
+	// Mine: it belongs to the asking user.
+	Mine bool `json:"mine"`
+}
+
+// OperatorParams names the cluster.
+type OperatorParams struct {
+	Context string `json:"context,omitempty"`
+}
+
+// InstallOperatorParams tells what to install. Zero values mean the defaults of this release.
+type InstallOperatorParams struct {
+	Context string `json:"context,omitempty"`
+	// Image overrides the image of operator and agent.
+	Image string `json:"image,omitempty"`
+	// ImagePullPolicy is Always, IfNotPresent (default) or Never.
+	ImagePullPolicy string        `json:"imagePullPolicy,omitempty"`
+	WorkDoneToken   ProgressToken `json:"workDoneToken,omitempty"`
+}
+
+// OperatorStatusResult tells which operator the cluster has.
+type OperatorStatusResult struct {
+	Installed bool `json:"installed"`
+	// Version is the installed operator's; Wanted is this server's.
+	Version   string `json:"version,omitempty"`
+	Wanted    string `json:"wanted"`
+	Namespace string `json:"namespace,omitempty"`
+	Image     string `json:"image,omitempty"`
+	// Ready: its Deployment is available.
+	Ready bool `json:"ready"`
+	// Message says what is wrong, if anything.
+	Message string `json:"message,omitempty"`
+}

@@ -1,0 +1,256 @@
+package protocol
+
+import "encoding/json"
+
+// Target is the Service to debug.
+type Target struct {
+	// Context of the kubeconfig; "" = the current one.
+	Context string `json:"context,omitempty"`
+	// Namespace; "" = the context's own.
+	Namespace string `json:"namespace,omitempty"`
+	Service   string `json:"service"`
+	// Port is the Service's port by name or number; "" = its only port, or each that the debuggee listens on.
+	Port string `json:"port,omitempty"`
+	// LocalPort is where the debuggee listens; 0 = the resolved target port.
+	LocalPort int `json:"localPort,omitempty"`
+	// Inherit tells whether the app's environment, files and identity are wanted; absent = yes.
+	Inherit *bool `json:"inherit,omitempty"`
+}
+
+// WantsInherit tells whether the app's environment is asked for (the default).
+func (t Target) WantsInherit() bool { return t.Inherit == nil || *t.Inherit }
+
+// Kind tells what a session runs.
+type Kind string
+
+// The kinds of session.
+const (
+	// KindDebug: a debug adapter, spoken to at the session's DAP endpoint.
+	KindDebug Kind = "debug"
+	// KindProcess: a command without a debugger.
+	KindProcess Kind = "process"
+)
+
+// Mode tells where a session's debug adapter lives.
+type Mode string
+
+// The modes of a debug session.
+const (
+	// ModeProxy: tunnel-server starts the adapter and proxies DAP.
+	ModeProxy Mode = "proxy"
+	// ModeLauncher: the adapter lives in the editor and launches its debuggee through tunnel-server.
+	ModeLauncher Mode = "launcher"
+)
+
+// ResolveSessionParams asks what to launch.
+type ResolveSessionParams struct {
+	Target Target `json:"target"`
+	// Launch is an editor's launch configuration: {"type": "go", "request": "launch", …}.
+	Launch json.RawMessage `json:"launch"`
+}
+
+// ResolveSessionResult tells what to launch.
+type ResolveSessionResult struct {
+	Kind Kind `json:"kind"`
+	Mode Mode `json:"mode,omitempty"`
+	// Adapter is the registry's entry, such as "go".
+	Adapter string `json:"adapter,omitempty"`
+	// Launch is the configuration to launch, to be passed to session/start.
+	Launch json.RawMessage `json:"launch,omitempty"`
+	// Diagnostics are about the configuration itself.
+	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
+}
+
+// PreflightParams asks what could go wrong with this target and configuration.
+type PreflightParams struct {
+	Target Target          `json:"target"`
+	Launch json.RawMessage `json:"launch,omitempty"`
+}
+
+// PreflightResult lists what was found; errors first.
+type PreflightResult struct {
+	Diagnostics []Diagnostic `json:"diagnostics"`
+}
+
+// Severity of a diagnostic.
+type Severity string
+
+// Severities: an error makes session/start fail.
+const (
+	SeverityError   Severity = "error"
+	SeverityWarning Severity = "warning"
+	SeverityInfo    Severity = "info"
+)
+
+// Diagnostic is one finding, with what to do about it.
+type Diagnostic struct {
+	Severity Severity   `json:"severity"`
+	Code     ErrorCode  `json:"code"`
+	Message  string     `json:"message"`
+	Object   *ObjectRef `json:"object,omitempty"`
+	Fix      *Fix       `json:"fix,omitempty"`
+	// Field is the path in target or launch that it is about, such as "target.port".
+	Field string `json:"field,omitempty"`
+}
+
+// StartSessionParams starts a session. Exactly one of Launch and Command is set.
+type StartSessionParams struct {
+	// ID is made by the client; starting the same ID twice is the same session.
+	ID     string `json:"id"`
+	Target Target `json:"target"`
+	// Launch is a debug session's launch configuration.
+	Launch json.RawMessage `json:"launch,omitempty"`
+	// Command is a process session's command.
+	Command *Command `json:"command,omitempty"`
+	// WorkDoneToken asks for $/progress.
+	WorkDoneToken ProgressToken `json:"workDoneToken,omitempty"`
+}
+
+// Command is a program to run without a debugger.
+type Command struct {
+	Args []string `json:"args"`
+	// Cwd is absolute; "" = the server's.
+	Cwd string `json:"cwd,omitempty"`
+	// Env is added to the workstation's and the pod's; null removes a variable.
+	Env map[string]*string `json:"env,omitempty"`
+}
+
+// Endpoint is where to reach a session's DAP side.
+type Endpoint struct {
+	// Network is "unix" (a path) or "pipe" (a Windows named pipe).
+	Network string `json:"network"`
+	Address string `json:"address"`
+}
+
+// StartSessionResult tells the session's state and where its debugger is.
+type StartSessionResult struct {
+	Session SessionInfo `json:"session"`
+	// DAP is absent for process sessions.
+	DAP *Endpoint `json:"dap,omitempty"`
+}
+
+// State of a session.
+type State string
+
+// The states of a session, in the order in which they come.
+const (
+	// StateStarting: preflight, intercept, sandbox, agent.
+	StateStarting State = "starting"
+	// StateReady: all is set up; the Service is switched when the debuggee listens.
+	StateReady State = "ready"
+	// StateLive: the Service's new connections reach the debuggee.
+	StateLive State = "live"
+	// StateWaiting: the Service is switched, nobody listens; the origin serves.
+	StateWaiting State = "waiting"
+	// StateReconnecting: the tunnel is cut; the origin serves.
+	StateReconnecting State = "reconnecting"
+	// StateStopping: being undone.
+	StateStopping State = "stopping"
+	// StateEnded: the Service is back, nothing is left.
+	StateEnded State = "ended"
+	// StateFailed: ended by an error, see Error.
+	StateFailed State = "failed"
+)
+
+// Stage is a step of a session's start or end.
+type Stage string
+
+// The stages, in the order of a start.
+const (
+	StagePreflight   Stage = "preflight"
+	StageSandbox     Stage = "sandbox"
+	StageIntercept   Stage = "intercept"
+	StageAgent       Stage = "agent"
+	StageTunnel      Stage = "tunnel"
+	StageEnvironment Stage = "environment"
+	StageDebugger    Stage = "debugger"
+	StageListen      Stage = "listen"
+	StageSwitch      Stage = "switch"
+	StageDrain       Stage = "drain"
+	StageRestore     Stage = "restore"
+)
+
+// StageTime is one stage with its times since the session's start.
+type StageTime struct {
+	Stage       Stage `json:"stage"`
+	BeganMillis int64 `json:"beganMillis"`
+	// EndedMillis is 0 while it runs.
+	EndedMillis int64 `json:"endedMillis,omitempty"`
+}
+
+// SessionParams names a session.
+type SessionParams struct {
+	ID string `json:"id"`
+}
+
+// SessionInfo is the state of a session.
+type SessionInfo struct {
+	ID     string `json:"id"`
+	Kind   Kind   `json:"kind"`
+	Target Target `json:"target"`
+	State  State  `json:"state"`
+	// Reason says in a sentence why it is in that state.
+	Reason string      `json:"reason,omitempty"`
+	Stages []StageTime `json:"stages,omitempty"`
+	// Ports is what is mapped.
+	Ports []PortMapping `json:"ports,omitempty"`
+	// Intercept is the name of the object in the cluster.
+	Intercept string `json:"intercept,omitempty"`
+	// Warnings are preflight findings and limits of the sandbox that hold for this session.
+	Warnings []string `json:"warnings,omitempty"`
+	Error    *Error   `json:"error,omitempty"`
+	Receipt  *Receipt `json:"receipt,omitempty"`
+	// ExitCode is the debuggee's, once it has ended and it is known.
+	ExitCode *int `json:"exitCode,omitempty"`
+}
+
+// PortMapping is one port of the Service and where it goes.
+type PortMapping struct {
+	Name        string `json:"name,omitempty"`
+	ServicePort int    `json:"servicePort"`
+	TargetPort  int    `json:"targetPort"`
+	LocalPort   int    `json:"localPort"`
+	Protocol    string `json:"protocol"`
+}
+
+// StopSessionResult is the session's end.
+type StopSessionResult struct {
+	Session SessionInfo `json:"session"`
+}
+
+// Receipt tells how the Service was left.
+type Receipt struct {
+	// Restored: the Service equals what it was before the session.
+	Restored bool `json:"restored"`
+	// Differences are sentences, when it does not.
+	Differences []string `json:"differences,omitempty"`
+	// Traffic is what the session served.
+	Traffic Traffic `json:"traffic"`
+	// Cut counts connections that had to be closed at the end.
+	Cut int64 `json:"cut"`
+	// StopMillis is the time from the stop until the origin took new connections again.
+	StopMillis int64 `json:"stopMillis"`
+}
+
+// Traffic counts what reached the session.
+type Traffic struct {
+	// Connections that the workstation took; Origin, those passed on to the origin by the agent.
+	Connections int64 `json:"connections"`
+	Origin      int64 `json:"origin"`
+	Active      int64 `json:"active"`
+	BytesIn     int64 `json:"bytesIn"`
+	BytesOut    int64 `json:"bytesOut"`
+}
+
+// ListSessionsResult answers session/list.
+type ListSessionsResult struct {
+	Sessions []SessionInfo `json:"sessions"`
+}
+
+// SessionOutputParams is text written by or about a session.
+type SessionOutputParams struct {
+	ID string `json:"id"`
+	// Category is "stdout", "stderr" or "console".
+	Category string `json:"category"`
+	Output   string `json:"output"`
+}
