@@ -1,0 +1,161 @@
+package link
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+
+	"github.com/kubetunnel/kubetunnel/engine/tunnel"
+)
+
+// maxEnvironment bounds what an agent may send: the kernel takes 2 MiB of
+// arguments and environment (execve(2)), ConfigMaps hold 1 MiB each.
+const maxEnvironment = 16 << 20
+
+// Environment fetches the app container's environment.
+func (l *Link) Environment(ctx context.Context) ([]string, error) {
+	e, err := l.environment(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l.domain.Store(parseResolv(e.ResolvConf))
+	return e.Env, nil
+}
+
+func (l *Link) environment(ctx context.Context) (*tunnel.Environment, error) {
+	s, err := l.open(ctx, tunnel.Header{Kind: tunnel.KindEnv})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = s.Close() }()
+	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
+	defer stop()
+	if err := s.Accepted(ctx); err != nil {
+		return nil, err
+	}
+	var e tunnel.Environment
+	if err := json.NewDecoder(io.LimitReader(s, maxEnvironment)).Decode(&e); err != nil {
+		return nil, fmt.Errorf("read the environment: %w", err)
+	}
+	return &e, nil
+}
+
+func (l *Link) open(ctx context.Context, h tunnel.Header) (tunnel.Stream, error) {
+	session, err := l.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return session.Open(ctx, h)
+}
+
+// DialContext connects from the pod to "host:port". Only TCP is carried.
+func (l *Link) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if !strings.HasPrefix(network, "tcp") {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: net.UnknownNetworkError(network)}
+	}
+	s, err := l.open(ctx, tunnel.Header{Kind: tunnel.KindTCP, Target: address})
+	if err == nil {
+		err = s.Accepted(ctx)
+		if err != nil {
+			_ = s.Reset()
+		}
+	}
+	if err != nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: dialError(address, err)}
+	}
+	return s, nil
+}
+
+// dialError gives the far side's refusal as what it was there.
+func dialError(address string, err error) error {
+	var refused *tunnel.RefusedError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch refused.Code {
+	case tunnel.RefusedConnection:
+		return syscall.ECONNREFUSED
+	case tunnel.RefusedUnreachable:
+		return syscall.EHOSTUNREACH
+	case tunnel.RefusedTimeout:
+		return syscall.ETIMEDOUT
+	case tunnel.RefusedNoSuchHost:
+		host, _, _ := net.SplitHostPort(address)
+		return &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+	}
+	return err
+}
+
+// clusterNames is what the pod's resolv.conf says of names.
+type clusterNames struct {
+	// zone is the cluster's domain, such as "cluster.local".
+	zone string
+}
+
+// parseResolv finds the zone: the search list of a pod is NS.svc.ZONE, svc.ZONE, ZONE.
+func parseResolv(content string) *clusterNames {
+	names := &clusterNames{zone: "cluster.local"}
+	for _, line := range strings.Split(content, "\n") {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || fields[0] != "search" {
+			continue
+		}
+		for _, domain := range fields[1:] {
+			if zone, ok := strings.CutPrefix(domain, "svc."); ok {
+				names.zone = strings.TrimSuffix(zone, ".")
+			}
+		}
+	}
+	return names
+}
+
+// Contains tells whether a host is the cluster's: a name without dots, one in
+// the cluster's zone, one that ends in ".svc", an address that is private
+// (RFC 1918, RFC 4193) and not this machine's, or NAME.NAMESPACE, which the
+// pod's resolver is asked about.
+func (l *Link) Contains(ctx context.Context, host string) bool {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.IsPrivate() && !ownAddress(addr)
+	}
+	if host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return false
+	}
+	names := l.domain.Load()
+	if names == nil {
+		names = parseResolv("")
+	}
+	switch strings.Count(host, ".") {
+	case 0:
+		return true
+	case 1:
+		return !resolvesHere(ctx, host)
+	}
+	return strings.HasSuffix(host, ".svc") || strings.HasSuffix(host, "."+names.zone)
+}
+
+// resolvesHere tells whether the workstation knows a name of two labels: then it
+// is a public one such as "example.com", and not Service and namespace.
+func resolvesHere(ctx context.Context, host string) bool {
+	addrs, err := net.DefaultResolver.LookupHost(ctx, host)
+	return err == nil && len(addrs) > 0
+}
+
+func ownAddress(addr netip.Addr) bool {
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	for _, a := range own {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil && prefix.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
