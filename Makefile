@@ -1,0 +1,86 @@
+# `make help` lists what can be made. `make demo` and `make test` need nothing
+# but Go, Node and make on a Debian machine, as root: they install the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION := 0.1.0-dev
+CACHE := $(or $(KUBETUNNEL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kubetunnel)
+TOOLS := $(CACHE)/tools
+GOLANGCI_VERSION := v2.13.2
+DELVE_VERSION := v1.27.2
+GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
+DELVE := $(TOOLS)/delve-$(DELVE_VERSION)/dlv
+DEVCLUSTER := bin/devcluster
+LDFLAGS := -s -w -X github.com/kubetunnel/kubetunnel/operator/version.Version=$(VERSION)
+export PATH := $(TOOLS)/delve-$(DELVE_VERSION):$(PATH)
+
+.PHONY: help
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## build tunnel-server, operator, agent and devcluster into bin/
+	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./server/cmd/tunnel-server
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/image/ ./operator/cmd/... ./examples/shop/web ./examples/shop/cart ./examples/shop/prices ./examples/shop/loadgen
+	@cd test/devcluster && go build -trimpath -o ../../$(DEVCLUSTER) .
+
+.PHONY: images
+images: build ## build the images as tarballs into build/images/
+	@mkdir -p build/images
+	@$(DEVCLUSTER) image --ref kubetunnel.dev/kubetunnel:$(VERSION) -o build/images/kubetunnel.tar --user 65532:65532 --entrypoint /tunnel-operator \
+	  --file bin/image/tunnel-operator:/tunnel-operator --file bin/image/tunnel-agent:/tunnel-agent
+	@$(DEVCLUSTER) image --ref shop.example/cart:dev -o build/images/cart.tar --user 1000:1000 --env EDITION=harvest --workdir /srv --entrypoint /cart --file bin/image/cart:/cart
+	@for s in web prices loadgen; do \
+	  $(DEVCLUSTER) image --ref shop.example/$$s:dev -o build/images/$$s.tar --user 1000:1000 --entrypoint /$$s --file bin/image/$$s:/$$s; done
+
+.PHONY: demo demo-keep
+demo: images $(DELVE) ## F5 on a real cluster, from nothing to nothing
+	@go run ./test/demo
+demo-keep: images $(DELVE) ## the same, and leave the cluster up to play with
+	@go run ./test/demo --keep
+
+.PHONY: test
+test: ## everything: lint, unit tests, end-to-end tests on a real cluster
+	@./scripts/test.sh
+
+.PHONY: lint
+lint: $(GOLANGCI) ## formatting and linters
+	@$(GOLANGCI) run ./...
+	@cd test/devcluster && $(GOLANGCI) run --config ../../.golangci.yml ./...
+
+.PHONY: test-go
+test-go: $(DELVE) ## unit tests, with the race detector
+	go test -race ./...
+	cd test/devcluster && go test -race ./...
+
+.PHONY: test-e2e
+test-e2e: images $(DELVE) ## end-to-end tests on a real cluster
+	KUBETUNNEL_E2E=1 go test -race -count=1 -timeout 25m ./test/e2e/...
+
+.PHONY: bench
+bench: images $(DELVE) ## measure; writes build/bench.json
+	@go run ./test/bench
+
+FUZZTIME ?= 10s
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME
+	@./scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: generate
+generate: ## write what is generated
+	go generate ./protocol ./operator/api/...
+
+.PHONY: clean
+clean: ## remove what was built, and a cluster that was left up
+	@if [ -x $(DEVCLUSTER) ]; then $(DEVCLUSTER) down; fi
+	@rm -rf bin build
+
+$(GOLANGCI):
+	@echo "building golangci-lint $(GOLANGCI_VERSION) (kept in the cache; takes minutes)"
+	@mkdir -p $(@D) && GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+$(DELVE):
+	@echo "building Delve $(DELVE_VERSION) (kept in the cache)"
+	@mkdir -p $(@D) && GOBIN=$(@D) go install github.com/go-delve/delve/cmd/dlv@$(DELVE_VERSION)

@@ -1,0 +1,95 @@
+package debug
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/kubetunnel/kubetunnel/engine/sandbox"
+	"github.com/kubetunnel/kubetunnel/protocol"
+)
+
+// commandType is the type of a configuration that names its adapter itself.
+const commandType = "command"
+
+// addressPlaceholder stands in an adapter's arguments for where to listen or dial.
+const addressPlaceholder = "{address}"
+
+// commandAdapter is any adapter that speaks DAP, named by its command line:
+// "adapter": ["lldb-dap"], with "adapterTransport" and "adapterEnv" where the
+// defaults (stdio; an object of variables in "env") do not fit.
+func commandAdapter() *adapter {
+	return &adapter{
+		name:    commandType,
+		mode:    protocol.ModeProxy,
+		resolve: resolveCommand,
+		find:    findCommand,
+		transport: func(c *config) transport {
+			if t := c.text("adapterTransport"); t != "" {
+				return transport(t)
+			}
+			return transportStdio
+		},
+		address: func(args []string, address string) []string {
+			replaced := make([]string, len(args))
+			for i, arg := range args {
+				replaced[i] = strings.ReplaceAll(arg, addressPlaceholder, address)
+			}
+			return replaced
+		},
+		dir:       func(c *config) string { return c.text("adapterCwd") },
+		envMember: "env",
+		env:       envObject,
+	}
+}
+
+func resolveCommand(c *config) {
+	args := c.list("adapter")
+	if len(args) == 0 || args[0] == "" {
+		if c.failed() == nil {
+			c.bad("adapter", "is missing: write the adapter's command line, such as [\"lldb-dap\"]")
+		}
+		return
+	}
+	switch t := transport(c.text("adapterTransport")); t {
+	case "", transportStdio:
+	case transportReverse, transportUnix, transportTCP:
+		if !strings.Contains(strings.Join(args, " "), addressPlaceholder) {
+			c.bad("adapter", "one argument must hold %s, which stands for the %s address", addressPlaceholder, t)
+		}
+	default:
+		c.bad("adapterTransport", "must be \"stdio\", \"tcp\", \"unix\" or \"reverse\", not %q", t)
+	}
+	switch form := envForm(c.text("adapterEnv")); form {
+	case "", envObject, envList:
+	default:
+		c.bad("adapterEnv", "must be \"object\" or \"list\", not %q", form)
+	}
+	if c.has("adapterCwd") {
+		c.set("adapterCwd", c.path("adapterCwd", ""))
+	}
+	if c.has("cwd") {
+		c.set("cwd", c.path("cwd", ""))
+	}
+	envFiles(c)
+}
+
+func findCommand(c *config, env []string) ([]string, *protocol.Error) {
+	args := c.list("adapter")
+	dir := c.text("adapterCwd")
+	if dir == "" {
+		dir = c.folder
+	}
+	if dir == "" {
+		dir, _ = os.Getwd() // "" is refused by the look-up as well
+	}
+	path, err := sandbox.LookPath(args[0], dir, env)
+	if err != nil {
+		missing := protocol.Errorf(protocol.CodeAdapterMissing, "the debug adapter %s can't be started: %w", args[0], cause(err))
+		if exec.ErrNotFound == cause(err) {
+			missing = protocol.Errorf(protocol.CodeAdapterMissing, "the debug adapter %s is not in PATH: install it or write its full path in \"adapter\"", args[0])
+		}
+		return nil, missing
+	}
+	return append([]string{path}, args[1:]...), nil
+}

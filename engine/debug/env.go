@@ -1,0 +1,160 @@
+package debug
+
+import (
+	"encoding/json"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Whose value counts, for a debuggee in loopback mode, from the weakest:
+//
+//  1. the workstation's environment;
+//  2. the pod's, but for workstationOwn: variables that describe the container's
+//     file system, user or machine, none of which is there;
+//  3. the sandbox's (proxies: the pod's own are reachable from the pod alone);
+//  4. the user's: envFile, then "env" of the launch configuration; null unsets.
+//
+// The build sees 1 and 4 only.
+
+// workstationOwn are variables that stay the workstation's, by what they describe.
+var workstationOwn = [][]string{
+	// Where programs and libraries are. The container's paths don't exist here, and a
+	// wrong one keeps the debuggee, or every program, from starting.
+	{"PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_*", "GOROOT", "JAVA_HOME", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV",
+		"NODE_PATH", "GEM_HOME", "GEM_PATH", "PERL5LIB", "CLASSPATH"},
+	// Certificates by path: a missing file makes TLS fail altogether.
+	{"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"},
+	// Folders of the user and of the moment.
+	{"HOME", "PWD", "OLDPWD", "TMPDIR", "TMP", "TEMP", "XDG_*"},
+	// Who and where.
+	{"USER", "LOGNAME", "USERNAME", "HOSTNAME", "MAIL"},
+	// The terminal and its language; a locale that isn't installed makes programs warn or fail.
+	{"SHELL", "SHLVL", "TERM", "COLORTERM", "LANG", "LANGUAGE", "LC_*", "_"},
+	// Windows can't start a program without these.
+	{"SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "USERPROFILE", "APPDATA", "LOCALAPPDATA"},
+	// Our own.
+	{"KUBETUNNEL_*"},
+}
+
+// staysWorkstations tells whether a pod's variable is left out.
+func staysWorkstations(name string) bool {
+	for _, group := range workstationOwn {
+		for _, pattern := range group {
+			if prefix, ok := strings.CutSuffix(pattern, "*"); ok && strings.HasPrefix(name, prefix) {
+				return true
+			}
+			if sameName(name, pattern) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func sameName(a, b string) bool {
+	return a == b || (runtime.GOOS == "windows" && strings.EqualFold(a, b))
+}
+
+// variables are environment variables to set, nil to unset.
+type variables map[string]*string
+
+func (v variables) set(name, value string) { v[name] = &value }
+
+// add takes "NAME=value" entries; keep decides.
+func (v variables) add(env []string, keep func(name string) bool) {
+	for _, entry := range env {
+		name, value, ok := strings.Cut(entry, "=")
+		if ok && name != "" && !strings.ContainsRune(entry, 0) && (keep == nil || keep(name)) {
+			v.set(name, value)
+		}
+	}
+}
+
+func (v variables) merge(over variables) {
+	for name, value := range over {
+		v[name] = value
+	}
+}
+
+// apply changes an environment.
+func (v variables) apply(env []string) []string {
+	var out []string
+	for _, entry := range env {
+		name, _, _ := strings.Cut(entry, "=")
+		overridden := false
+		for other := range v {
+			overridden = overridden || sameName(name, other)
+		}
+		if !overridden {
+			out = append(out, entry)
+		}
+	}
+	names := make([]string, 0, len(v))
+	for name := range v {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if value := v[name]; value != nil {
+			out = append(out, name+"="+*value)
+		}
+	}
+	return out
+}
+
+// podVariables are what the debuggee gets over the workstation's environment: the
+// pod's, then the sandbox's, then the user's.
+func podVariables(pod, extra []string, user variables) variables {
+	v := variables{}
+	v.add(pod, func(name string) bool { return !staysWorkstations(name) })
+	v.add(extra, nil)
+	v.merge(user)
+	return v
+}
+
+// MergeEnvironment gives the whole environment of a debuggee: the workstation's, the
+// pod's, what the sandbox adds, and the user's own (nil unsets).
+func MergeEnvironment(workstation, pod, extra []string, user map[string]*string) []string {
+	return podVariables(pod, extra, user).apply(workstation)
+}
+
+// getEnv gives the last value of a name.
+func getEnv(env []string, name string) string {
+	for _, entry := range slices.Backward(env) {
+		if key, value, ok := strings.Cut(entry, "="); ok && sameName(key, name) {
+			return value
+		}
+	}
+	return ""
+}
+
+// userVariables reads a configuration's own variables, in either form.
+func userVariables(raw json.RawMessage) (variables, error) {
+	v := variables{}
+	if len(raw) == 0 {
+		return v, nil
+	}
+	objectErr := json.Unmarshal(raw, &v)
+	if objectErr == nil {
+		if v == nil {
+			v = variables{}
+		}
+		return v, nil
+	}
+	var list []string
+	if json.Unmarshal(raw, &list) != nil {
+		return nil, objectErr
+	}
+	v = variables{}
+	v.add(list, nil)
+	return v, nil
+}
+
+// encode gives variables in the form that an adapter takes. A list can't unset.
+func (v variables) encode(form envForm) any {
+	if form != envList {
+		return v
+	}
+	return v.apply(nil)
+}

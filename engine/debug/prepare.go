@@ -1,0 +1,82 @@
+package debug
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path/filepath"
+)
+
+// prepared makes the launch arguments for the adapter out of the editor's: resolved
+// once more (an editor may have changed them), completed for this session, and with
+// the debuggee's environment in them.
+func (o *Options) prepared(arguments json.RawMessage, pod []string) (json.RawMessage, error) {
+	c, err := parseConfig(arguments, o.Folder)
+	if err != nil {
+		return nil, err
+	}
+	entry := lookup(o.Adapter)
+	if entry == nil || entry.mode != "proxy" {
+		return nil, fmt.Errorf("adapter %q can't be proxied", o.Adapter)
+	}
+	// Editors leave out what named the adapter; what the session was started with counts.
+	c.inherit(o.base)
+	checkEnv(c, entry.envMember)
+	entry.resolve(c)
+	if failed := c.failed(); failed != nil {
+		return nil, failed
+	}
+	if entry.finish != nil {
+		entry.finish(c, o.Dir)
+	}
+	user, err := userVariables(c.values[entry.envMember])
+	if err != nil {
+		return nil, err
+	}
+	vars := podVariables(pod, o.Sandbox.Environ(), user)
+	if entry.builds {
+		if err := shieldBuild(vars, user, o.Dir, o.Env); err != nil {
+			return nil, err
+		}
+	}
+	form := entry.env
+	if f := c.text("adapterEnv"); f != "" {
+		form = envForm(f)
+	}
+	c.set(entry.envMember, vars.encode(form))
+	for _, ours := range []string{"kubetunnel", "adapter", "adapterTransport", "adapterEnv", "adapterCwd"} {
+		delete(c.values, ours)
+	}
+	return c.raw(), nil
+}
+
+// inherit takes over what names the adapter, where the arguments don't say.
+func (c *config) inherit(base *config) {
+	if base == nil {
+		return
+	}
+	for _, field := range []string{"type", "request", "adapter", "adapterTransport", "adapterEnv", "adapterCwd"} {
+		if _, ok := c.values[field]; !ok && base.has(field) {
+			c.values[field] = base.values[field]
+		}
+	}
+}
+
+// shieldBuild puts the go command of the build before the debuggee's PATH: it gets
+// the workstation's environment and the user's own variables, as without KubeTunnel.
+func shieldBuild(vars, user variables, dir string, workstation []string) error {
+	shim, err := writeShim(dir, user.apply(workstation))
+	if err != nil {
+		return fmt.Errorf("preparing the build's environment: %w", err)
+	}
+	if shim == "" {
+		return nil
+	}
+	path := getEnv(vars.apply(workstation), "PATH")
+	if path != "" {
+		shim += string(filepath.ListSeparator) + path
+	}
+	maps.DeleteFunc(vars, func(name string, _ *string) bool { return sameName(name, "PATH") })
+	vars.set("PATH", shim)
+	return nil
+}

@@ -1,0 +1,94 @@
+package debug
+
+import (
+	"slices"
+
+	"github.com/kubetunnel/kubetunnel/protocol"
+)
+
+// transport is how an adapter is spoken to.
+type transport string
+
+const (
+	// transportStdio: DAP on standard input and output.
+	transportStdio transport = "stdio"
+	// transportReverse: the adapter dials a Unix socket of ours: it listens before
+	// the adapter starts, so there is no race.
+	transportReverse transport = "reverse"
+	// transportUnix: the adapter listens on a Unix socket whose path we choose.
+	transportUnix transport = "unix"
+	// transportTCP: the adapter listens on a loopback port that we choose.
+	transportTCP transport = "tcp"
+)
+
+// envForm is how launch arguments carry environment variables.
+type envForm string
+
+const (
+	// envObject: {"NAME": "value", "GONE": null}.
+	envObject envForm = "object"
+	// envList: ["NAME=value"].
+	envList envForm = "list"
+)
+
+// adapter is one entry of the registry: all that is known of a debug adapter.
+type adapter struct {
+	// name is also the "type" of its launch configurations.
+	name string
+	// aliases are other types that mean the same.
+	aliases []string
+	mode    protocol.Mode
+
+	// resolve checks and completes a launch configuration; findings go to the configuration.
+	resolve func(c *config)
+
+	// The rest is for mode proxy.
+
+	// find gives the program to run and its arguments, without the transport's.
+	find func(c *config, env []string) ([]string, *protocol.Error)
+	// transport tells how to reach the adapter, and address adds what it must be told for it.
+	transport func(c *config) transport
+	address   func(args []string, address string) []string
+	// noise is what it writes beside DAP and nobody needs to read.
+	noise string
+	// dir is the adapter's working folder.
+	dir func(c *config) string
+	// env says where the debuggee's environment goes in the launch arguments, and how.
+	envMember string
+	env       envForm
+	// builds: the adapter builds with the Go toolchain under the launch arguments' own
+	// environment, so the build needs to be shielded from the pod's.
+	builds bool
+	// finish completes launch arguments for this session: dir is its private folder.
+	finish func(c *config, dir string)
+
+	// The rest is for mode launcher.
+
+	// launcher rewrites a configuration so that the editor's own adapter starts its
+	// debuggee by the command line prefix.
+	launcher func(c *config, prefix []string)
+}
+
+// registry is the table of adapters.
+func registry() []*adapter {
+	return []*adapter{delveAdapter(), commandAdapter()}
+}
+
+// Adapters lists the debug types that can be proxied or launched.
+func Adapters() []string {
+	var names []string
+	for _, a := range registry() {
+		names = append(names, a.name)
+	}
+	return names
+}
+
+// lookup finds an adapter by the type of a launch configuration.
+func lookup(kind string) *adapter {
+	for _, a := range registry() {
+		if a.name == kind || slices.Contains(a.aliases, kind) {
+			return a
+		}
+	}
+	return nil
+}

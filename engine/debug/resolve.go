@@ -1,0 +1,116 @@
+package debug
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/kubetunnel/kubetunnel/protocol"
+)
+
+// ResolveOptions is what resolving knows besides the configuration.
+type ResolveOptions struct {
+	// Folder is the workspace folder, for relative paths; "" when there is none.
+	Folder string
+	// Env is the workstation's environment; nil = this process's.
+	Env []string
+}
+
+// Resolve tells what a launch configuration comes to. What is wrong with it is in
+// the result's Diagnostics; only something that is no configuration at all is an error.
+// Resolving a result again gives the same.
+func Resolve(target protocol.Target, launch json.RawMessage, opts ResolveOptions) (*protocol.ResolveSessionResult, error) {
+	c, err := parseConfig(launch, opts.Folder)
+	if err != nil {
+		return nil, err
+	}
+	result := &protocol.ResolveSessionResult{Kind: protocol.KindDebug}
+	a := c.adapter()
+	if a == nil {
+		result.Diagnostics = c.findings
+		return result, nil
+	}
+	result.Adapter, result.Mode = a.name, a.mode
+	checkCommon(c, target)
+	a.resolve(c)
+	if a.find != nil && c.failed() == nil {
+		if _, missing := a.find(c, environOr(opts.Env)); missing != nil {
+			c.findings = append(c.findings, missing.Diagnostic(protocol.SeverityError, "launch.type"))
+		}
+	}
+	result.Launch, result.Diagnostics = c.raw(), c.findings
+	return result, nil
+}
+
+func environOr(env []string) []string {
+	if env == nil {
+		return os.Environ()
+	}
+	return env
+}
+
+// adapter finds the entry for the configuration's type, or says what to write.
+func (c *config) adapter() *adapter {
+	if _, explicit := c.values["adapter"]; explicit {
+		return lookup(commandType)
+	}
+	kind := c.text("type")
+	if a := lookup(kind); a != nil {
+		return a
+	}
+	known := strings.Join(Adapters(), ", ")
+	var err *protocol.Error
+	if kind == "" {
+		err = protocol.Errorf(protocol.CodeUnknownAdapter, "the launch configuration has no \"type\": write one of %s", known)
+	} else {
+		err = protocol.Errorf(protocol.CodeUnknownAdapter,
+			"there is no debug adapter for the type %q here: known are %s; name any other adapter that speaks DAP on its standard input and output by \"adapter\": [\"program\", \"argument\"]", kind, known)
+	}
+	c.findings = append(c.findings, err.Diagnostic(protocol.SeverityError, "launch.type"))
+	return nil
+}
+
+func checkCommon(c *config, target protocol.Target) {
+	switch request := c.text("request"); request {
+	case "":
+		c.set("request", "launch")
+	case "launch", "attach":
+	default:
+		c.bad("request", "must be \"launch\", not %q", request)
+	}
+	if target.LocalPort < 0 || target.LocalPort > 65535 {
+		err := protocol.Errorf(protocol.CodeBadLaunch, "target, \"localPort\": %d is not a port", target.LocalPort)
+		c.findings = append(c.findings, err.Diagnostic(protocol.SeverityError, "target.localPort"))
+	}
+	checkEnv(c, "env")
+}
+
+// checkEnv takes numbers and truth values for strings, as people write them.
+func checkEnv(c *config, field string) {
+	if !c.has(field) {
+		return
+	}
+	var list []string
+	if c.text("adapterEnv") == string(envList) && json.Unmarshal(c.values[field], &list) == nil {
+		return
+	}
+	var values map[string]any
+	decoder := json.NewDecoder(strings.NewReader(string(c.values[field])))
+	decoder.UseNumber()
+	if err := decoder.Decode(&values); err != nil {
+		c.bad(field, "must be an object of strings, such as {\"NAME\": \"value\"}, not %s", kindOf(c.values[field]))
+		return
+	}
+	for name, value := range values {
+		switch v := value.(type) {
+		case nil, string:
+		case json.Number, bool:
+			values[name] = fmt.Sprint(v)
+		default:
+			c.bad(field, "the value of %s must be a string or null", name)
+			return
+		}
+	}
+	c.set(field, values)
+}

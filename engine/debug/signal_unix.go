@@ -1,0 +1,8 @@
+//go:build unix
+
+package debug
+
+import "syscall"
+
+// terminateSignal asks a program to end.
+const terminateSignal = syscall.SIGTERM

@@ -1,0 +1,210 @@
+//go:build unix
+
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+)
+
+// enterArg is the hidden subcommand that joins a sandbox: __enter SOCKET PROGRAM ARGS…
+const enterArg = "__enter"
+
+// maxSocketPath is what fits into a Unix socket's address on every system.
+const maxSocketPath = 103
+
+// enterServer starts programs for those that others start (a terminal of the
+// editor): the client passes its stdio, folder and environment; the program becomes
+// a child of the init like any other.
+//
+// One goroutine accepts, one serves each client; close ends them.
+type enterServer struct {
+	listener *net.UnixListener
+	path     string
+	super    *supervisor
+	log      *slog.Logger
+	clients  sync.WaitGroup
+
+	mu    sync.Mutex
+	conns map[*net.UnixConn]struct{}
+}
+
+func newEnterServer(dir string, super *supervisor, log *slog.Logger) (*enterServer, error) {
+	s := &enterServer{super: super, log: log, conns: map[*net.UnixConn]struct{}{}}
+	if dir == "" {
+		return s, nil
+	}
+	s.path = filepath.Join(dir, "enter.sock")
+	if len(s.path) > maxSocketPath {
+		return nil, fmt.Errorf("the session's folder %s is too long for a Unix socket (%d characters at most)", dir, maxSocketPath-len("/enter.sock"))
+	}
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: s.path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(s.path, 0o600); err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
+	s.listener = listener
+	s.clients.Go(s.accept)
+	return s, nil
+}
+
+// command gives the command line that joins this sandbox.
+func (s *enterServer) command(args []string) ([]string, error) {
+	if s.listener == nil {
+		return nil, errors.New("this sandbox has no folder for its socket")
+	}
+	if len(args) == 0 {
+		return nil, errors.New("a command needs a program")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return append([]string{self, enterArg, s.path}, args...), nil
+}
+
+func (s *enterServer) accept() {
+	for {
+		conn, err := s.listener.AcceptUnix()
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		s.conns[conn] = struct{}{}
+		s.mu.Unlock()
+		s.clients.Go(func() {
+			s.serve(conn)
+			s.mu.Lock()
+			delete(s.conns, conn)
+			s.mu.Unlock()
+			_ = conn.Close()
+		})
+	}
+}
+
+// serve starts one client's program, passes its signals on and tells its exit code.
+func (s *enterServer) serve(conn *net.UnixConn) {
+	var request initRequest
+	files, err := readWire(conn, &request)
+	if err != nil {
+		s.log.Debug("a client of the sandbox said nothing useful", "error", err)
+		return
+	}
+	defer closeAll(files)
+	child, err := s.startFor(request, files)
+	if err != nil {
+		_ = writeWire(conn, initReply{Error: err.Error()}, nil)
+		return
+	}
+	if err := writeWire(conn, initReply{PID: child.pid}, nil); err != nil {
+		_ = s.super.end(context.Background(), child)
+		return
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		for {
+			var m initRequest
+			passed, err := readWire(conn, &m)
+			closeAll(passed)
+			if err != nil {
+				return
+			}
+			if m.Op == opSignal {
+				_ = s.super.signal(child, syscall.Signal(m.Signal))
+			}
+		}
+	}()
+	select {
+	case <-child.exit:
+		_ = writeWire(conn, initReply{PID: child.pid, Exited: true, Status: child.status}, nil)
+	case <-gone:
+		// The terminal was closed: so is the program.
+		_ = s.super.end(context.Background(), child)
+	}
+	_ = conn.Close()
+	<-gone
+}
+
+func (s *enterServer) startFor(request initRequest, files []*os.File) (*childProcess, error) {
+	if request.Op != opStart || len(files) != 3 {
+		return nil, fmt.Errorf("a start with 3 files is needed, got %q with %d", request.Op, len(files))
+	}
+	cmd, path, err := completeCommand(Command{Args: request.Args, Dir: request.Dir, Env: request.Env})
+	if err != nil {
+		return nil, err
+	}
+	return s.super.start(path, cmd, files)
+}
+
+func (s *enterServer) close() {
+	if s.listener == nil {
+		return
+	}
+	_ = s.listener.Close()
+	s.mu.Lock()
+	for conn := range s.conns {
+		_ = conn.Close()
+	}
+	s.mu.Unlock()
+	s.clients.Wait()
+}
+
+// runEnter is the client: it stays in the terminal for as long as the program runs.
+func runEnter(args []string) int {
+	if len(args) < 2 {
+		return enterFailed(errors.New("usage: " + enterArg + " SOCKET PROGRAM ARGS..."))
+	}
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: args[0], Net: "unix"})
+	if err != nil {
+		return enterFailed(fmt.Errorf("the session has ended: %w", err))
+	}
+	defer func() { _ = conn.Close() }()
+	dir, err := os.Getwd()
+	if err != nil {
+		return enterFailed(err)
+	}
+	request := initRequest{Op: opStart, Args: args[1:], Dir: dir, Env: os.Environ()}
+	if err := writeWire(conn, request, []int{0, 1, 2}); err != nil {
+		return enterFailed(err)
+	}
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	go func() {
+		for sig := range signals {
+			if number, ok := sig.(syscall.Signal); ok {
+				_ = writeWire(conn, initRequest{Op: opSignal, Signal: int(number)}, nil)
+			}
+		}
+	}()
+	for {
+		var reply initReply
+		files, err := readWire(conn, &reply)
+		closeAll(files)
+		switch {
+		case err != nil:
+			return enterFailed(fmt.Errorf("the session has ended: %w", err))
+		case reply.Error != "":
+			return enterFailed(errors.New(reply.Error))
+		case reply.Exited:
+			return reply.Status
+		}
+	}
+}
+
+// enterFailed tells the terminal; 127 is what a shell says of a command it can't start.
+func enterFailed(err error) int {
+	_, _ = fmt.Fprintln(os.Stderr, "kubetunnel:", err)
+	return 127
+}

@@ -1,0 +1,246 @@
+//go:build unix
+
+package sandbox
+
+import (
+	"errors"
+	"net"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// initArg is the hidden subcommand by which the binary starts itself as an init.
+const initArg = "__init"
+
+// initControlFD is where an init finds its control socket.
+const initControlFD = 3
+
+// MaybeRunInit runs this process as the inner init of a sandbox, or as the client
+// that joins one, when its arguments say so; it does not return then. main calls
+// it before anything else.
+func MaybeRunInit() {
+	if len(os.Args) < 2 {
+		return
+	}
+	switch os.Args[1] {
+	case initArg:
+		os.Exit(runInit())
+	case enterArg:
+		os.Exit(runEnter(os.Args[2:]))
+	}
+}
+
+// innerInit is the parent of everything in a sandbox. One goroutine, run, starts
+// and reaps, so that no exit is told before its start; a second reads the control
+// socket and ends when tunnel-server has gone.
+type innerInit struct {
+	conn *net.UnixConn
+	// roots are the processes started on request and not reaped yet.
+	roots map[int]bool
+}
+
+type initMessage struct {
+	request initRequest
+	files   []*os.File
+}
+
+func runInit() int {
+	// Pdeathsig follows the thread that forked: this one lives as long as the process.
+	runtime.LockOSThread()
+	prepareInit()
+	control := os.NewFile(initControlFD, "control")
+	conn, err := net.FileConn(control)
+	if err != nil {
+		return 2
+	}
+	_ = control.Close()
+	unixConn, ok := conn.(*net.UnixConn)
+	if !ok {
+		return 2
+	}
+	in := &innerInit{conn: unixConn, roots: map[int]bool{}}
+	return in.run()
+}
+
+func (in *innerInit) run() int {
+	children := make(chan os.Signal, 1)
+	signal.Notify(children, syscall.SIGCHLD)
+	endings := make(chan os.Signal, 1)
+	// A terminal's Ctrl-C and a closed terminal are tunnel-server's to answer. SIGTERM is meant for us.
+	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
+	signal.Notify(endings, syscall.SIGTERM)
+
+	requests := make(chan initMessage)
+	go func() {
+		defer close(requests)
+		for {
+			var m initMessage
+			files, err := readWire(in.conn, &m.request)
+			if err != nil {
+				return
+			}
+			m.files = files
+			requests <- m
+		}
+	}()
+
+	for {
+		select {
+		case <-children:
+			in.reap()
+		case <-endings:
+			return in.endAll(0)
+		case m, ok := <-requests:
+			if !ok {
+				return in.endAll(0)
+			}
+			if m.request.Op == opShutdown {
+				return in.endAll(time.Duration(m.request.GraceMillis) * time.Millisecond)
+			}
+			in.handle(m)
+		}
+	}
+}
+
+func (in *innerInit) handle(m initMessage) {
+	reply := initReply{ID: m.request.ID}
+	var err error
+	switch m.request.Op {
+	case opStart:
+		reply.PID, err = in.start(m)
+	case opSignal:
+		// Not reaped yet, so the number still means that process.
+		err = syscall.ESRCH
+		if in.roots[m.request.PID] {
+			err = syscall.Kill(m.request.PID, syscall.Signal(m.request.Signal))
+		}
+	case opEnd:
+		in.endOne(m.request.PID)
+	default:
+		err = syscall.ENOSYS
+	}
+	if err != nil {
+		reply.Error = err.Error()
+		var errno syscall.Errno
+		if errors.As(err, &errno) {
+			reply.Errno = int(errno)
+		}
+	}
+	// A tunnel-server that does not listen any more is noticed by the reader.
+	_ = writeWire(in.conn, reply, nil)
+}
+
+func (in *innerInit) start(m initMessage) (int, error) {
+	defer closeAll(m.files)
+	fds := make([]uintptr, len(m.files))
+	for i, f := range m.files {
+		fds[i] = f.Fd()
+	}
+	// syscall, not os: package os would wait for the child by a way of its own.
+	pid, err := syscall.ForkExec(m.request.Path, m.request.Args, &syscall.ProcAttr{
+		Dir:   m.request.Dir,
+		Env:   m.request.Env,
+		Files: fds,
+		Sys:   childAttributes(),
+	})
+	if err != nil {
+		return 0, err
+	}
+	in.roots[pid] = true
+	return pid, nil
+}
+
+// reap takes all ended children, also those that were adopted.
+func (in *innerInit) reap() {
+	changed := false
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if err != nil || pid <= 0 {
+			break
+		}
+		if !status.Exited() && !status.Signaled() {
+			continue
+		}
+		changed = true
+		if !in.roots[pid] {
+			continue
+		}
+		delete(in.roots, pid)
+		code := status.ExitStatus()
+		if status.Signaled() {
+			code = 128 + int(status.Signal())
+		}
+		_ = writeWire(in.conn, initReply{PID: pid, Exited: true, Status: code}, nil)
+	}
+	if changed {
+		_ = writeWire(in.conn, initReply{Changed: true}, nil)
+	}
+}
+
+// endOne ends one started process and what it started. Orphans belong to it when
+// no other process was started here.
+func (in *innerInit) endOne(pid int) {
+	for range 1000 {
+		all := len(in.roots) == 0 || (len(in.roots) == 1 && in.roots[pid])
+		var victims []processID
+		if all {
+			victims = descendants(os.Getpid())
+		} else if in.roots[pid] {
+			victims = append(descendants(pid), processID{pid: pid})
+		}
+		victims = living(victims)
+		if len(victims) == 0 {
+			break
+		}
+		killAll(victims)
+		time.Sleep(2 * time.Millisecond)
+		in.reap()
+	}
+	in.reap()
+}
+
+// endAll ends every descendant, also daemons, stopped ones and those that fork
+// while they are being ended. With a grace, SIGTERM goes first to those that can take it.
+func (in *innerInit) endAll(grace time.Duration) int {
+	self := os.Getpid()
+	if grace > 0 {
+		for _, p := range running(descendants(self)) {
+			_ = syscall.Kill(p.pid, syscall.SIGTERM)
+		}
+		for end := time.Now().Add(grace); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+			in.reap()
+			if len(running(descendants(self))) == 0 {
+				break
+			}
+		}
+	}
+	pause := time.Millisecond
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(pause) {
+		in.reap()
+		left := living(descendants(self))
+		if len(left) == 0 {
+			in.reap()
+			return 0
+		}
+		killAll(left)
+		pause = min(2*pause, 50*time.Millisecond)
+	}
+	return 1
+}
+
+// killAll stops first, so that nobody forks between two looks.
+func killAll(victims []processID) {
+	for _, p := range victims {
+		_ = syscall.Kill(p.pid, syscall.SIGSTOP)
+	}
+	for _, p := range victims {
+		_ = syscall.Kill(p.pid, syscall.SIGKILL)
+	}
+}

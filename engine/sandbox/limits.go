@@ -1,0 +1,24 @@
+package sandbox
+
+import "runtime"
+
+// loopbackLimits says what a debuggee in this mode does not get of the pod.
+func loopbackLimits() []string {
+	limits := []string{
+		"Cluster addresses are reached through HTTP_PROXY, HTTPS_PROXY and ALL_PROXY (SOCKS5): programs that ignore these variables, raw TCP of database drivers for instance, need a forward (a fixed local port to a cluster address).",
+		"DNS is the workstation's: cluster names are resolved by the proxy, not by the program itself; UDP into the cluster does not work.",
+		"Files of the pod's mounts (ConfigMaps, Secrets, volumes, the service account's token) are not at their paths.",
+		"Host name, IP address, user and file system are the workstation's; of the pod's environment, variables that describe these are left out.",
+		"Ports are the workstation's own: a port that another program holds is not free for the debuggee, and callers appear as coming from 127.0.0.1.",
+	}
+	switch runtime.GOOS {
+	case "linux":
+	case "darwin":
+		limits = append(limits, "On macOS it can't be told which process listens on a port, and a daemon that has left its process group is not ended with the session.")
+	case "windows":
+		limits = append(limits, "On Windows it can't be told which process listens on a port, processes are ended without a chance to finish, and a program that the editor starts in its own terminal does not join the session.")
+	default:
+		limits = append(limits, "On this system it can't be told which process listens on a port.")
+	}
+	return limits
+}

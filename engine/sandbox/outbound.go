@@ -1,0 +1,250 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// dialTime bounds a direct dial; the cluster's dial has its own bound.
+const dialTime = 30 * time.Second
+
+// outbound is the debuggee's way out: a SOCKS5 and an HTTP proxy on loopback ports of
+// the kernel's choice, and the forwards. The cluster's hosts go through the tunnel,
+// everything else leaves as the user's own traffic.
+//
+// Each listener has a goroutine that accepts, each connection one that serves it;
+// close ends them all and waits for them.
+type outbound struct {
+	cluster Cluster
+	user    userProxy
+	log     *slog.Logger
+	ctx     context.Context // of every connection served; ends with close
+	cancel  context.CancelFunc
+
+	socks    net.Listener
+	web      net.Listener
+	webSrv   *http.Server
+	webTrans *http.Transport
+	forwards []net.Listener
+	tasks    sync.WaitGroup
+
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{}
+	closed bool
+}
+
+func newOutbound(ctx context.Context, cfg Config, log *slog.Logger) (*outbound, error) {
+	o := &outbound{cluster: cfg.Cluster, user: userProxyFromEnvironment(), log: log, conns: map[net.Conn]struct{}{}}
+	// The sandbox outlives the call that makes it.
+	o.ctx, o.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if err := o.listen(ctx, cfg.Forwards); err != nil {
+		o.close()
+		return nil, err
+	}
+	return o, nil
+}
+
+func (o *outbound) listen(ctx context.Context, forwards map[int]string) error {
+	var lc net.ListenConfig
+	var err error
+	if o.socks, err = lc.Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
+		return fmt.Errorf("listening for the SOCKS5 proxy: %w", err)
+	}
+	if o.web, err = lc.Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
+		return fmt.Errorf("listening for the HTTP proxy: %w", err)
+	}
+	for port, target := range forwards {
+		if _, _, err := net.SplitHostPort(target); err != nil {
+			return fmt.Errorf("forward of port %d: %w", port, err)
+		}
+		l, err := lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			return fmt.Errorf("forward of port %d to %s: %w", port, target, err)
+		}
+		o.forwards = append(o.forwards, l)
+		o.tasks.Go(func() { o.accept(l, func(conn net.Conn) { o.serveForward(conn, target) }) })
+	}
+	o.tasks.Go(func() { o.accept(o.socks, o.serveSocks) })
+	o.startWeb()
+	return nil
+}
+
+// accept serves each connection of a listener in a goroutine of its own.
+func (o *outbound) accept(l net.Listener, serve func(net.Conn)) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) || o.ctx.Err() != nil {
+				return
+			}
+			o.log.Warn("accepting a connection of the debuggee", "error", err)
+			// Too many open files, usually: it gets better or the session ends.
+			select {
+			case <-o.ctx.Done():
+				return
+			case <-time.After(50 * time.Millisecond):
+				continue
+			}
+		}
+		if !o.add(conn) {
+			return
+		}
+		o.tasks.Go(func() {
+			defer o.drop(conn)
+			serve(conn)
+		})
+	}
+}
+
+// add notes a connection so that close can end it; false when it was closed already.
+func (o *outbound) add(conn net.Conn) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		_ = conn.Close()
+		return false
+	}
+	o.conns[conn] = struct{}{}
+	return true
+}
+
+func (o *outbound) drop(conn net.Conn) {
+	o.mu.Lock()
+	delete(o.conns, conn)
+	o.mu.Unlock()
+	_ = conn.Close()
+}
+
+// dial connects to "host:port" on the side where the host lives.
+func (o *outbound) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if o.isCluster(ctx, host) {
+		return o.cluster.DialContext(ctx, network, address)
+	}
+	d := net.Dialer{Timeout: dialTime}
+	return d.DialContext(ctx, network, address)
+}
+
+func (o *outbound) isCluster(ctx context.Context, host string) bool {
+	return o.cluster != nil && o.cluster.Contains(ctx, host)
+}
+
+// dialOut is dial by way of the user's own proxy, when one is set for that host.
+func (o *outbound) dialOut(ctx context.Context, scheme, address string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if !o.isCluster(ctx, host) {
+		if proxy := o.user.find(scheme, address); proxy != nil {
+			return dialByProxy(ctx, proxy, address)
+		}
+	}
+	return o.dial(ctx, "tcp", address)
+}
+
+func (o *outbound) serveForward(conn net.Conn, target string) {
+	var far net.Conn
+	err := errors.New("no cluster")
+	if o.cluster != nil {
+		far, err = o.cluster.DialContext(o.ctx, "tcp", target)
+	}
+	if err != nil {
+		o.log.Info("forward refused", "target", target, "error", err)
+		resetConn(conn)
+		return
+	}
+	o.relay(conn, far)
+}
+
+// resetConn makes the peer see a reset rather than an orderly end.
+func resetConn(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+type closeWriter interface{ CloseWrite() error }
+
+// relay copies both ways until both have ended, passing half-closes on.
+func (o *outbound) relay(near, far net.Conn) {
+	if !o.add(far) {
+		return
+	}
+	defer o.drop(far)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		pipe(far, near)
+	}()
+	pipe(near, far)
+	<-done
+}
+
+func pipe(dst, src net.Conn) {
+	_, err := io.Copy(dst, src)
+	if err != nil {
+		// A side that broke must not look like one that has finished.
+		resetConn(dst)
+		_ = src.Close()
+		return
+	}
+	if c, ok := dst.(closeWriter); ok {
+		_ = c.CloseWrite()
+		return
+	}
+	_ = dst.Close()
+}
+
+func (o *outbound) close() {
+	o.mu.Lock()
+	first := !o.closed
+	o.closed = true
+	o.mu.Unlock()
+	if !first {
+		return
+	}
+	o.cancel()
+	for _, l := range append([]net.Listener{o.socks, o.web}, o.forwards...) {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
+	if o.webSrv != nil {
+		_ = o.webSrv.Close()
+		o.webTrans.CloseIdleConnections()
+	}
+	o.mu.Lock()
+	for conn := range o.conns {
+		_ = conn.Close()
+	}
+	o.mu.Unlock()
+	o.tasks.Wait()
+}
+
+// environ names the proxies to the debuggee, in both spellings: programs differ.
+// The user's own NO_PROXY is not taken over: the addresses of a company's network
+// often are the cluster's too, and the way round the user's proxy is kept by us.
+func (o *outbound) environ() []string {
+	web := "http://" + o.web.Addr().String()
+	all := "socks5h://" + o.socks.Addr().String()
+	none := "localhost,127.0.0.1,::1"
+	return []string{
+		"HTTP_PROXY=" + web, "http_proxy=" + web,
+		"HTTPS_PROXY=" + web, "https_proxy=" + web,
+		"ALL_PROXY=" + all, "all_proxy=" + all,
+		"NO_PROXY=" + none, "no_proxy=" + none,
+	}
+}

@@ -1,0 +1,100 @@
+// Package sandbox is what a debuggee runs in: the pod's network, DNS,
+// environment and files, as far as the mode on this machine can give them.
+//
+// It imports neither Kubernetes nor DAP; what it needs of the cluster comes
+// through the interface Cluster.
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+)
+
+// Mode names an implementation.
+type Mode string
+
+// The modes, most faithful first.
+const (
+	ModeNamespaces Mode = "namespaces"
+	ModeLoopback   Mode = "loopback"
+)
+
+// Cluster is the sandbox's way into the cluster, given by the engine: the tunnel's far side.
+type Cluster interface {
+	// DialContext opens a TCP connection from the pod to "host:port". A refusal matches
+	// syscall.ECONNREFUSED, EHOSTUNREACH or ETIMEDOUT, or is a *net.DNSError.
+	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+	// Contains tells whether a host name or address is the cluster's.
+	Contains(ctx context.Context, host string) bool
+}
+
+// Config is what a session's sandbox is made of.
+type Config struct {
+	// Dir is a private folder of the session (0700), removed by the caller.
+	Dir     string
+	Cluster Cluster
+	// Forwards are listeners on the workstation's 127.0.0.1: local port to the cluster's "host:port".
+	Forwards map[int]string
+}
+
+// Command is a process to start in the sandbox.
+type Command struct {
+	Args []string
+	// Dir is the working folder, absolute; "" = the caller's.
+	Dir string
+	// Env is the whole environment, "NAME=value"; nil = the caller's.
+	Env []string
+	// Stdin, Stdout and Stderr are passed on as they are when they are *os.File. nil = /dev/null.
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// ExtraFiles become descriptors 3, 4, …
+	ExtraFiles []*os.File
+}
+
+// Process is a process in the sandbox, with whatever it starts.
+type Process interface {
+	PID() int
+	// Wait waits for the process itself; it may be called more than once, by several goroutines.
+	Wait(ctx context.Context) (exitCode int, err error)
+	// Signal goes to the process itself.
+	Signal(sig os.Signal) error
+	// End ends the process with everything it started, at once. Ending it twice is no error.
+	End(ctx context.Context) error
+}
+
+// Listening tells whether a process of the session's own tree listens on a port.
+type Listening struct {
+	Port int
+	// PID of the listener, 0 when nobody of the session listens.
+	PID int
+	// Foreign is the PID of a process outside the session that holds the port, 0 when there is none or it can't be known.
+	Foreign int
+	// Taken: sockets listen on the port, and none is the session's. It is true also when Foreign can't be known.
+	Taken bool
+}
+
+// Sandbox is one session's sandbox. Its methods may be called by several goroutines.
+type Sandbox interface {
+	Mode() Mode
+	// Limits are sentences about what does not work in this mode.
+	Limits() []string
+	// Start starts a process inside. The tree of a sandbox ends with it, whatever way this process dies.
+	Start(ctx context.Context, cmd Command) (Process, error)
+	// Enter gives the command line that runs args inside, for programs that others start (runInTerminal).
+	Enter(args []string) ([]string, error)
+	// Environ gives what this mode adds to a debuggee's environment (proxy variables).
+	Environ() []string
+	// Dial connects to a listener of the session's tree; source is the caller's address, shown where the mode can.
+	Dial(ctx context.Context, source netip.AddrPort, port int) (net.Conn, error)
+	// WatchListen tells the state of a port now and at each change, until ctx ends and the channel is closed.
+	WatchListen(ctx context.Context, port int) <-chan Listening
+	// Close ends the whole process tree and undoes everything. It may be called twice. Bounded by ctx.
+	Close(ctx context.Context) error
+}
+
+// ErrClosed is returned by a sandbox that was closed.
+var ErrClosed = errors.New("sandbox is closed")

@@ -1,0 +1,190 @@
+//go:build linux
+
+package sandbox
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// familySize is what the helper "family" comes to: itself, ignore, the daemon's
+// orphan, tracer, traced, stopped, its child, and one with a session of its own.
+const familySize = 8
+
+func startFamily(t *testing.T, b *loopback) []processID {
+	t.Helper()
+	ready := newReady()
+	if _, err := b.Start(t.Context(), helperCommand("family", ready)); err != nil {
+		t.Fatal(err)
+	}
+	ready.wait(t)
+	return waitFamily(t, b.super.cmd.Process.Pid)
+}
+
+func waitFamily(t *testing.T, parent int) []processID {
+	t.Helper()
+	var tree []processID
+	eventually(t, "the whole family is there", func() bool {
+		tree = living(descendants(parent))
+		return len(tree) == familySize
+	})
+	return tree
+}
+
+func waitGone(t *testing.T, tree []processID) {
+	t.Helper()
+	eventually(t, "every process is gone", func() bool {
+		for _, p := range tree {
+			if p.same() {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func TestCloseEndsTheWholeTree(t *testing.T) {
+	b := newTestSandbox(t, Config{})
+	tree := startFamily(t, b)
+	if err := b.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range tree {
+		if p.same() {
+			t.Errorf("process %d has survived Close", p.pid)
+		}
+	}
+	if err := b.Close(t.Context()); err != nil {
+		t.Errorf("second Close: %v", err)
+	}
+	if _, err := b.Start(t.Context(), helperCommand("exit", nil)); err != ErrClosed {
+		t.Errorf("Start after Close: %v", err)
+	}
+}
+
+func TestKillingTheServerLeavesNoProcess(t *testing.T) {
+	server := exec.Command(os.Args[0])
+	server.Env = append(os.Environ(), helperVariable+"=server "+t.TempDir())
+	out, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(out)
+	for range 2 { // the family's word and the server's
+		if line, err := lines.ReadString('\n'); line != "ready\n" {
+			t.Fatalf("server says %q, %v", line, err)
+		}
+	}
+	var tree []processID
+	eventually(t, "server's tree is complete", func() bool {
+		tree = living(descendants(server.Process.Pid))
+		return len(tree) == familySize+1 // and the init
+	})
+	if err := server.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = server.Wait()
+	waitGone(t, tree)
+}
+
+func TestKillingTheInitLeavesNoProcess(t *testing.T) {
+	b := newTestSandbox(t, Config{})
+	tree := startFamily(t, b)
+	b.super.tree() // as the recorder does
+	if err := b.super.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	waitGone(t, tree)
+	if _, err := b.Start(t.Context(), helperCommand("exit", nil)); err == nil {
+		t.Error("a process was started without an init")
+	}
+}
+
+func TestEndTakesWhatTheProcessStarted(t *testing.T) {
+	b := newTestSandbox(t, Config{})
+	ready := newReady()
+	p, err := b.Start(t.Context(), helperCommand("family", ready))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready.wait(t)
+	tree := waitFamily(t, b.super.cmd.Process.Pid)
+	if err := p.End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range tree {
+		if p.same() {
+			t.Errorf("process %d has survived End", p.pid)
+		}
+	}
+	if code, err := p.Wait(t.Context()); code != 128+9 || err != nil {
+		t.Errorf("Wait = %d, %v", code, err)
+	}
+	if err := p.End(t.Context()); err != nil {
+		t.Errorf("second End: %v", err)
+	}
+	other := newReady()
+	if _, err := b.Start(t.Context(), helperCommand("sleep", other)); err != nil {
+		t.Fatalf("the sandbox does not go on: %v", err)
+	}
+	other.wait(t)
+}
+
+func TestEndSparesOtherProcesses(t *testing.T) {
+	b := newTestSandbox(t, Config{})
+	one, two := newReady(), newReady()
+	p1, err := b.Start(t.Context(), helperCommand("stopped", one))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p2, err := b.Start(t.Context(), helperCommand("sleep", two))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.wait(t)
+	two.wait(t)
+	if err := p1.End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	tree := b.super.tree()
+	if len(tree) != 1 || tree[0].pid != p2.PID() {
+		t.Errorf("left after End: %v, want only %d", tree, p2.PID())
+	}
+}
+
+func TestCloseLetsProcessesFinish(t *testing.T) {
+	b := newTestSandbox(t, Config{})
+	note := filepath.Join(t.TempDir(), "note")
+	ready := newReady()
+	if _, err := b.Start(t.Context(), helperCommand("polite "+note, ready)); err != nil {
+		t.Fatal(err)
+	}
+	ready.wait(t)
+	if err := b.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(note); string(data) != "said goodbye" {
+		t.Errorf("the process was not asked to end: %q, %v", data, err)
+	}
+}
+
+func TestCloseIsBoundedWhenTheInitHangs(t *testing.T) {
+	b := newTestSandbox(t, Config{})
+	tree := startFamily(t, b)
+	if err := b.super.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_ = b.Close(ctx)
+	waitGone(t, tree)
+}

@@ -1,0 +1,106 @@
+// Command tunnel-operator is the controller that switches Services and makes agents.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/kubetunnel/kubetunnel/operator/controller"
+	"github.com/kubetunnel/kubetunnel/operator/manifests"
+	"github.com/kubetunnel/kubetunnel/operator/version"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := command().ExecuteContext(ctx); err != nil {
+		stop()
+		os.Exit(1) //nolint:gocritic // stop has been called
+	}
+}
+
+type flags struct {
+	image, pullPolicy string
+	allowInherit      bool
+	logLevel          string
+	health, metrics   string
+	namespace         string
+	watched           []string
+}
+
+func command() *cobra.Command {
+	var f flags
+	cmd := &cobra.Command{
+		Use:           "tunnel-operator",
+		Short:         "switches Services to workstations and back",
+		Version:       version.Version,
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: false,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context()) },
+	}
+	s := cmd.Flags()
+	s.StringVar(&f.image, "agent-image", manifests.DefaultImage(version.Version), "image of the agents")
+	s.StringVar(&f.pullPolicy, "agent-image-pull-policy", string(corev1.PullIfNotPresent), "Always, IfNotPresent or Never")
+	s.BoolVar(&f.allowInherit, "allow-inherit", true, "whether an agent may have the environment, files and identity of an app")
+	s.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	s.StringVar(&f.health, "health-address", ":8081", "where /healthz and /readyz are served")
+	s.StringVar(&f.metrics, "metrics-address", "0", "where metrics are served; 0: nowhere")
+	s.StringVar(&f.namespace, "namespace", "kubetunnel-system", "where the operator keeps its key")
+	s.StringSliceVar(&f.watched, "watch-namespaces", nil, "restrict the operator to these namespaces")
+	return cmd
+}
+
+func (f *flags) run(ctx context.Context) error {
+	log, err := f.logger()
+	if err != nil {
+		return err
+	}
+	switch corev1.PullPolicy(f.pullPolicy) {
+	case corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever:
+	default:
+		return fmt.Errorf("--agent-image-pull-policy is %q: want Always, IfNotPresent or Never", f.pullPolicy)
+	}
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the API server: %w", err)
+	}
+	config.UserAgent = "tunnel-operator/" + version.Version
+	key, err := controller.LoadKey(ctx, config, f.namespace)
+	if err != nil {
+		return err
+	}
+	log.Info("operator starts", "version", version.Version, "agentImage", f.image, "key", key.Public())
+	err = controller.Run(ctx, controller.Options{
+		Config: config, Key: key, Log: log, HealthAddress: f.health, MetricsAddress: f.metrics, Namespaces: f.watched,
+		Settings: controller.Settings{Image: f.image, PullPolicy: corev1.PullPolicy(f.pullPolicy), AllowInherit: f.allowInherit},
+	})
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// logger is where the libraries' own messages go as well.
+func (f *flags) logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level: %w", err)
+	}
+	handler := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})
+	bridge := logr.FromSlogHandler(handler)
+	ctrl.SetLogger(bridge)
+	klog.SetLogger(bridge)
+	return slog.New(handler), nil
+}

@@ -1,0 +1,122 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
+)
+
+// reconciler brings one Service at a time to what its Intercepts want. The queue
+// never hands out the same Service twice at once.
+type reconciler struct {
+	gatherer gatherer
+	applier  applier
+	links    *links
+	settings Settings
+	log      *slog.Logger
+	now      func() time.Time
+
+	mu     sync.Mutex
+	memory map[types.NamespacedName]Memory
+}
+
+// Reconcile looks at a Service, decides, and acts.
+func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	w, concerned, err := r.gatherer.gather(ctx, req.NamespacedName)
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("look at Service %s: %w", req, err)
+	}
+	if !concerned {
+		r.links.keep(req.NamespacedName, nil)
+		r.forget(req.NamespacedName)
+		return reconcile.Result{}, nil
+	}
+	w.Link = r.links.state(req.NamespacedName)
+	w.Memory, w.Settings, w.Now = r.recall(req.NamespacedName), r.settings, r.now()
+	p := plan(w)
+	failed := r.apply(ctx, &p)
+	r.store(req.NamespacedName, p.Memory)
+	// Whatever failed, the agent is told the present state: withdrawals must not wait.
+	r.links.keep(req.NamespacedName, p.Link)
+	if err := errors.Join(failed, r.report(ctx, &w, &p, failed)); err != nil {
+		if errors.Is(err, errStale) || apierrors.IsConflict(err) {
+			r.log.Debug("looking again", "service", req.String(), "reason", err)
+			return reconcile.Result{RequeueAfter: 5 * time.Millisecond}, nil
+		}
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: p.Recheck}, nil
+}
+
+// apply does the actions up to the first that fails.
+func (r *reconciler) apply(ctx context.Context, p *Plan) error {
+	for _, action := range p.Actions {
+		if err := r.applier.do(ctx, action); err != nil {
+			return err
+		}
+		p.Memory.applied(action, r.now())
+		r.log.Info("done", "action", action.String())
+	}
+	return nil
+}
+
+// report writes the status of the Intercepts that have changed. When an action has
+// failed, what is told is that, and nothing that would only be true had it not.
+func (r *reconciler) report(ctx context.Context, w *World, p *Plan, failed error) error {
+	var errs []error
+	for i := range w.Intercepts {
+		in := &w.Intercepts[i]
+		status, planned := p.Status[in.UID]
+		if !planned {
+			continue
+		}
+		if failed != nil {
+			if errors.Is(failed, errStale) || in.Status.State == v1alpha1.StateLive {
+				continue
+			}
+			status = *in.Status.DeepCopy()
+			if status.State == "" {
+				status.State = v1alpha1.StatePreparing
+			}
+			status.Message = "the operator tries again: " + failed.Error()
+		}
+		if apiequality.Semantic.DeepEqual(in.Status, status) {
+			continue
+		}
+		next := in.DeepCopy()
+		next.Status = status
+		if err := r.applier.client.Status().Patch(ctx, next, client.MergeFrom(in), client.FieldOwner(v1alpha1.ManagedBy)); client.IgnoreNotFound(err) != nil {
+			errs = append(errs, fmt.Errorf("write status of Intercept %s: %w", in.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *reconciler) recall(key types.NamespacedName) Memory {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.memory[key].clone()
+}
+
+func (r *reconciler) store(key types.NamespacedName, m Memory) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.memory[key] = m
+}
+
+func (r *reconciler) forget(key types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.memory, key)
+}

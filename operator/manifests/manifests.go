@@ -1,0 +1,158 @@
+// Package manifests has all that is installed in a cluster: the Intercept type,
+// the operator with its rights, and the rules on who may intercept what.
+//
+// It imports apimachinery and operator/api, and no client.
+package manifests
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
+	"github.com/kubetunnel/kubetunnel/operator/version"
+)
+
+//go:embed kubetunnel.dev_intercepts.yaml rbac.yaml admission.yaml deployment.yaml
+var files embed.FS
+
+// order is that of installing: the Namespace before what is in it, the type and
+// the rules before the operator that relies on them.
+var order = []string{"kubetunnel.dev_intercepts.yaml", "rbac.yaml", "admission.yaml", "deployment.yaml"}
+
+// VersionAnnotation, on the operator's Deployment, has the version as it is; a label can't hold every one.
+const VersionAnnotation = "kubetunnel.dev/version"
+
+// Options of an installation. Zero values are this release's.
+type Options struct {
+	// Image of operator and agent.
+	Image string
+	// PullPolicy of that image: Always, IfNotPresent or Never.
+	PullPolicy string
+	// Version of the operator.
+	Version string
+	// DenyInherit: no agent may have an app's environment, files and identity.
+	DenyInherit bool
+	// LogLevel is debug, info, warn or error.
+	LogLevel string
+}
+
+func (o Options) withDefaults() Options {
+	if o.Version == "" {
+		o.Version = version.Version
+	}
+	if o.Image == "" {
+		o.Image = DefaultImage(o.Version)
+	}
+	if o.PullPolicy == "" {
+		o.PullPolicy = "IfNotPresent"
+	}
+	if o.LogLevel == "" {
+		o.LogLevel = "info"
+	}
+	return o
+}
+
+// DefaultImage is the image of a version of operator and agent.
+func DefaultImage(version string) string { return "kubetunnel.dev/kubetunnel:" + version }
+
+// Objects are all objects to apply, in the order to apply them.
+func Objects(options Options) ([]unstructured.Unstructured, error) {
+	options = options.withDefaults()
+	var out []unstructured.Unstructured
+	for _, name := range order {
+		content, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		objects, err := decode(content)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		out = append(out, objects...)
+	}
+	for i := range out {
+		label(&out[i], options)
+		if out[i].GetKind() == "Deployment" {
+			if err := configure(&out[i], options); err != nil {
+				return nil, fmt.Errorf("set up Deployment %s: %w", out[i].GetName(), err)
+			}
+		}
+	}
+	return out, nil
+}
+
+func decode(content []byte) ([]unstructured.Unstructured, error) {
+	var out []unstructured.Unstructured
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096)
+	for {
+		var u unstructured.Unstructured
+		err := decoder.Decode(&u.Object)
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(u.Object) > 0 {
+			out = append(out, u)
+		}
+	}
+}
+
+// label marks an object as part of the installation. It is not the label of what
+// the operator makes for intercepts: those are removed with their intercepts.
+func label(u *unstructured.Unstructured, o Options) {
+	labels := u.GetLabels()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels["app.kubernetes.io/name"] = v1alpha1.OperatorName
+	labels["app.kubernetes.io/part-of"] = "kubetunnel"
+	labels["app.kubernetes.io/version"] = labelValue(o.Version)
+	u.SetLabels(labels)
+}
+
+func configure(u *unstructured.Unstructured, o Options) error {
+	u.SetAnnotations(map[string]string{VersionAnnotation: o.Version})
+	containers, found, err := unstructured.NestedSlice(u.Object, "spec", "template", "spec", "containers")
+	if err != nil || !found || len(containers) != 1 {
+		return fmt.Errorf("want one container: %w", err)
+	}
+	c, ok := containers[0].(map[string]any)
+	if !ok {
+		return errors.New("the container is not an object")
+	}
+	c["image"], c["imagePullPolicy"] = o.Image, o.PullPolicy
+	c["args"] = []any{
+		"--agent-image=" + o.Image, "--agent-image-pull-policy=" + o.PullPolicy,
+		fmt.Sprintf("--allow-inherit=%t", !o.DenyInherit), "--log-level=" + o.LogLevel,
+	}
+	return unstructured.SetNestedSlice(u.Object, containers, "spec", "template", "spec", "containers")
+}
+
+// labelValue makes a version fit into a label: 63 characters of a small alphabet.
+func labelValue(s string) string {
+	out := []rune{}
+	for _, r := range s {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
+			out = append(out, r)
+		default:
+			out = append(out, '_')
+		}
+	}
+	if len(out) > 63 {
+		out = out[:63]
+	}
+	for len(out) > 0 && (out[len(out)-1] == '.' || out[len(out)-1] == '_' || out[len(out)-1] == '-') {
+		out = out[:len(out)-1]
+	}
+	return string(out)
+}

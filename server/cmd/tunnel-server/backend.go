@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"github.com/kubetunnel/kubetunnel/engine"
+	"github.com/kubetunnel/kubetunnel/engine/cluster"
+	"github.com/kubetunnel/kubetunnel/engine/debug"
+	"github.com/kubetunnel/kubetunnel/engine/sandbox"
+	"github.com/kubetunnel/kubetunnel/engine/watch"
+	"github.com/kubetunnel/kubetunnel/operator/manifests"
+	"github.com/kubetunnel/kubetunnel/protocol"
+	"github.com/kubetunnel/kubetunnel/server"
+)
+
+// backend is the engine and its cluster room as the server asks them.
+type backend struct {
+	*engine.Engine
+	kubeconfig *cluster.Kubeconfig
+	folder     string
+	stopWatch  func()
+}
+
+var _ server.Backend = (*backend)(nil)
+
+func newBackend(path string, log *slog.Logger) (*backend, error) {
+	kubeconfig := cluster.NewKubeconfig(path)
+	folder, err := os.Getwd()
+	if err != nil {
+		return nil, protocol.Errorf(protocol.CodeInternalError, "no working folder: %w", err)
+	}
+	// Without a watch the files are read as they are now.
+	stop, err := watch.Files(kubeconfig.Files(), kubeconfig.Reload)
+	if err != nil {
+		log.Warn("the kubeconfig is not watched", "error", err)
+		stop = func() {}
+	}
+	return &backend{
+		Engine: engine.New(newRooms(kubeconfig, folder, log), log), kubeconfig: kubeconfig, folder: folder, stopWatch: stop,
+	}, nil
+}
+
+func (b *backend) Capabilities() protocol.ServerCapabilities {
+	mode, limits := sandbox.Describe()
+	return protocol.ServerCapabilities{Adapters: debug.Adapters(), Sandbox: protocol.SandboxInfo{Mode: string(mode), Limits: limits}}
+}
+
+func (b *backend) Contexts(context.Context) ([]protocol.KubeContext, error) {
+	return b.kubeconfig.Contexts()
+}
+
+func (b *backend) Namespaces(ctx context.Context, kubeContext string) ([]string, error) {
+	client, err := b.kubeconfig.Connect(kubeContext)
+	if err != nil {
+		return nil, err
+	}
+	return client.Namespaces(ctx)
+}
+
+func (b *backend) Services(ctx context.Context, kubeContext, namespace string) ([]protocol.Service, error) {
+	client, err := b.kubeconfig.Connect(kubeContext)
+	if err != nil {
+		return nil, err
+	}
+	return client.Services(ctx, namespace)
+}
+
+func (b *backend) OperatorStatus(ctx context.Context, kubeContext string) (*protocol.OperatorStatusResult, error) {
+	client, err := b.kubeconfig.Connect(kubeContext)
+	if err != nil {
+		return nil, err
+	}
+	return client.OperatorStatus(ctx)
+}
+
+func (b *backend) InstallOperator(ctx context.Context, p *protocol.InstallOperatorParams, progress func(string)) (*protocol.OperatorStatusResult, error) {
+	client, err := b.kubeconfig.Connect(p.Context)
+	if err != nil {
+		return nil, err
+	}
+	return client.Install(ctx, manifests.Options{Image: p.Image, PullPolicy: p.ImagePullPolicy}, progress)
+}
+
+func (b *backend) UninstallOperator(ctx context.Context, kubeContext string, progress func(string)) error {
+	client, err := b.kubeconfig.Connect(kubeContext)
+	if err != nil {
+		return err
+	}
+	return client.Uninstall(ctx, progress)
+}
+
+func (b *backend) Revert(ctx context.Context, kubeContext, namespace, service string) error {
+	client, err := b.kubeconfig.Connect(kubeContext)
+	if err != nil {
+		return err
+	}
+	return client.Revert(ctx, namespace, service)
+}
+
+func (b *backend) Resolve(_ context.Context, p *protocol.ResolveSessionParams) (*protocol.ResolveSessionResult, error) {
+	return debug.Resolve(p.Target, p.Launch, debug.ResolveOptions{Folder: b.folder})
+}
+
+// Preflight joins what the cluster and the debugger room find.
+func (b *backend) Preflight(ctx context.Context, p *protocol.PreflightParams) ([]protocol.Diagnostic, error) {
+	var found []protocol.Diagnostic
+	client, err := b.kubeconfig.Connect(p.Target.Context)
+	if err != nil {
+		found = append(found, cluster.AsDiagnostic(err))
+	} else {
+		found = append(found, client.Diagnose(ctx, p.Target)...)
+	}
+	if len(p.Launch) > 0 {
+		resolved, err := debug.Resolve(p.Target, p.Launch, debug.ResolveOptions{Folder: b.folder})
+		if err != nil {
+			found = append(found, cluster.AsDiagnostic(err))
+		} else {
+			found = append(found, resolved.Diagnostics...)
+		}
+	}
+	return found, nil
+}
+
+func (b *backend) Start(ctx context.Context, p *protocol.StartSessionParams, listener server.Listener) (*protocol.StartSessionResult, error) {
+	return b.Engine.Start(ctx, p, listener)
+}
+
+func (b *backend) Close(ctx context.Context) error {
+	b.stopWatch()
+	return b.Engine.Close(ctx)
+}

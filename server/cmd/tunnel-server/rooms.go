@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+
+	"github.com/kubetunnel/kubetunnel/engine"
+	"github.com/kubetunnel/kubetunnel/engine/cluster"
+	"github.com/kubetunnel/kubetunnel/engine/debug"
+	"github.com/kubetunnel/kubetunnel/engine/link"
+	"github.com/kubetunnel/kubetunnel/engine/sandbox"
+	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
+	"github.com/kubetunnel/kubetunnel/operator/version"
+	"github.com/kubetunnel/kubetunnel/protocol"
+)
+
+// newRooms wires the engine's rooms together.
+func newRooms(kubeconfig *cluster.Kubeconfig, folder string, log *slog.Logger) engine.Rooms {
+	return engine.Rooms{
+		Cluster: func(kubeContext string) (engine.Cluster, error) {
+			client, err := kubeconfig.Connect(kubeContext)
+			if err != nil {
+				return nil, err
+			}
+			return clusterRoom{client}, nil
+		},
+		Link: func(cfg engine.LinkConfig) (engine.Link, error) { return link.New(cfg, log) },
+		Sandbox: func(ctx context.Context, dir string, way engine.Link) (engine.Sandbox, error) {
+			box, err := sandbox.New(ctx, sandbox.Config{Dir: dir, Cluster: way}, log)
+			if err != nil {
+				return nil, err
+			}
+			return sandboxRoom{box}, nil
+		},
+		Debugger: func(ctx context.Context, cfg engine.DebuggerConfig) (engine.Debugger, error) {
+			return newDebugger(ctx, cfg, folder, log)
+		},
+	}
+}
+
+func newDebugger(_ context.Context, cfg engine.DebuggerConfig, folder string, log *slog.Logger) (engine.Debugger, error) {
+	box, ok := cfg.Sandbox.(sandboxRoom)
+	if !ok {
+		return nil, protocol.Errorf(protocol.CodeInternalError, "a sandbox of another kind: %T", cfg.Sandbox)
+	}
+	if cfg.Command != nil {
+		return debug.NewProcess(debug.ProcessOptions{Sandbox: box.Sandbox, Command: *cfg.Command, Host: cfg.Host, Log: log})
+	}
+	return debug.New(debug.Options{Sandbox: box.Sandbox, Launch: cfg.Launch, Dir: cfg.Dir, Folder: folder, Host: cfg.Host, Log: log})
+}
+
+// clusterRoom is a cluster.Client as the engine sees it.
+type clusterRoom struct{ client *cluster.Client }
+
+func (r clusterRoom) Survey(ctx context.Context, target protocol.Target) (engine.Survey, error) {
+	s, err := r.client.Survey(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	return surveyRoom{s}, nil
+}
+
+func (r clusterRoom) Create(ctx context.Context, survey engine.Survey, request engine.InterceptRequest) (engine.Intercept, error) {
+	s, ok := survey.(surveyRoom)
+	if !ok {
+		return nil, protocol.Errorf(protocol.CodeInternalError, "a survey of another kind: %T", survey)
+	}
+	handle, err := r.client.Create(ctx, s.survey, cluster.Request{
+		Name: request.Name, Key: request.Key, Host: request.Host, Inherit: request.Inherit, Version: version.Version,
+		LeaseSeconds: int32(link.Lease.Seconds()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return interceptRoom{handle}, nil
+}
+
+type surveyRoom struct{ survey *cluster.Survey }
+
+func (r surveyRoom) Target() protocol.Target         { return r.survey.Target }
+func (r surveyRoom) Ports() []protocol.PortMapping   { return r.survey.Ports }
+func (r surveyRoom) Problems() []protocol.Diagnostic { return r.survey.Problems }
+func (r surveyRoom) Err() error                      { return r.survey.Err() }
+
+// interceptRoom is a cluster.Handle as the engine sees it.
+type interceptRoom struct{ *cluster.Handle }
+
+func (r interceptRoom) Agent(ctx context.Context) (engine.AgentInfo, error) {
+	agent, err := r.WaitAgent(ctx)
+	if err != nil {
+		return engine.AgentInfo{}, err
+	}
+	return engine.AgentInfo{Key: agent.Key, Inherited: agent.Inherited}, nil
+}
+
+func (r interceptRoom) Dial(ctx context.Context) (io.ReadWriteCloser, error) {
+	return r.Handle.Dial(ctx)
+}
+
+func (r interceptRoom) Status() (engine.InterceptStatus, <-chan struct{}) {
+	status, gone, changed := r.Handle.Status()
+	return engine.InterceptStatus{
+		Live:      status.State == v1alpha1.StateLive,
+		Contested: status.State == v1alpha1.StateContested,
+		Gone:      gone, Message: status.Message,
+	}, changed
+}
+
+func (r interceptRoom) Restored(ctx context.Context) ([]string, error) { return r.WaitRestored(ctx) }
+
+// sandboxRoom is a sandbox.Sandbox as the engine sees it.
+type sandboxRoom struct{ sandbox.Sandbox }
+
+func (r sandboxRoom) Dial(ctx context.Context, source string, port int) (net.Conn, error) {
+	// A source that can't be read is shown as none.
+	address, _ := netip.ParseAddrPort(source)
+	return r.Sandbox.Dial(ctx, address, port)
+}
+
+// Listening passes the sandbox's states on, in a goroutine that ends with ctx.
+func (r sandboxRoom) Listening(ctx context.Context, port int) <-chan engine.Listening {
+	out := make(chan engine.Listening)
+	go func() {
+		defer close(out)
+		for l := range r.WatchListen(ctx, port) {
+			select {
+			case out <- engine.Listening{Ours: l.PID != 0, Foreign: l.Foreign}:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return out
+}
