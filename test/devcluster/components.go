@@ -2,13 +2,12 @@ package main
 
 import (
 	"path/filepath"
-	"strconv"
 )
 
 // controlPlane are the command lines of the programs of the first node.
-func controlPlane(l layout, binaries string) map[string][]string {
+func controlPlane(l layout) map[string][]string {
 	pki := func(name string) string { return filepath.Join(l.pki(), name) }
-	hyperkube := filepath.Join(binaries, "hyperkube")
+	hyperkube := filepath.Join(l.programs(), "hyperkube")
 	return map[string][]string{
 		"etcd": {hyperkube, "etcd", "--data-dir=" + filepath.Join(l.data(), "etcd")},
 		"apiserver": {
@@ -39,8 +38,8 @@ func controlPlane(l layout, binaries string) map[string][]string {
 }
 
 // nodePrograms are the command lines of the programs of every node.
-func nodePrograms(d nodeDirs, binaries string) map[string][]string {
-	hyperkube := filepath.Join(binaries, "hyperkube")
+func nodePrograms(d nodeDirs) map[string][]string {
+	hyperkube := filepath.Join(d.programs(), "hyperkube")
 	return map[string][]string{
 		d.component("containerd"): {"containerd", "--config", d.dir("containerd.toml")},
 		d.component("kubelet"): {
@@ -51,7 +50,7 @@ func nodePrograms(d nodeDirs, binaries string) map[string][]string {
 	}
 }
 
-func containerdConfig(d nodeDirs, pause string) string {
+func containerdConfig(d nodeDirs, pause, cniPrograms string) string {
 	return `version = 2
 root = "` + d.dir("containerd") + `"
 state = "` + filepath.Join(d.run(), nodeName(d.n)+"-containerd") + `"
@@ -64,7 +63,7 @@ state = "` + filepath.Join(d.run(), nodeName(d.n)+"-containerd") + `"
   restrict_oom_score_adj = true
   tolerate_missing_hugetlb_controller = true
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = "` + cniPrograms + `"
     conf_dir = "` + d.dir("cni") + `"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
@@ -127,5 +126,3 @@ nodePortAddresses: [` + d.nodeAddress(d.n) + `/32]
 nftables: {minSyncPeriod: 10ms}
 `
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

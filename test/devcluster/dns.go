@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
@@ -30,16 +32,31 @@ func (r *raiser) startDNS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return host.Poll(ctx, 100*time.Millisecond, func() (bool, error) {
-		d, err := c.AppsV1().Deployments("kube-system").Get(ctx, "coredns", metav1.GetOptions{})
-		if err != nil || d.Status.AvailableReplicas == 0 {
-			return false, r.died("apiserver", "controller-manager", "scheduler")
+	return host.Poll(ctx, 100*time.Millisecond, func() (pending, fatal error) {
+		if err := r.died("apiserver", "controller-manager", "scheduler"); err != nil {
+			return nil, err
 		}
-		_, err = c.CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{})
-		return err == nil, nil
+		if err := dnsReady(ctx, c); err != nil {
+			return err, nil
+		}
+		// Without it no pod can be made in the namespace.
+		_, err := c.CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{})
+		return err, nil
 	})
 }
 
+func dnsReady(ctx context.Context, c kubernetes.Interface) error {
+	d, err := c.AppsV1().Deployments("kube-system").Get(ctx, "coredns", metav1.GetOptions{})
+	if err != nil {
+		return fmt.Errorf("CoreDNS: %w", err)
+	}
+	if d.Status.AvailableReplicas == 0 {
+		return errors.New("CoreDNS is not ready")
+	}
+	return nil
+}
+
+// apply applies YAML documents, as kubectl apply --server-side does.
 func apply(ctx context.Context, l layout, documents string) error {
 	config, err := clientcmd.BuildConfigFromFlags("", l.kubeconfig())
 	if err != nil {

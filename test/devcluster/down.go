@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -18,18 +17,29 @@ const downTimeout = time.Minute
 
 // down removes every trace of a cluster, however it was left.
 func down(ctx context.Context, l layout, say func(string, ...any)) error {
+	if os.Geteuid() != 0 {
+		return host.ErrNotRoot
+	}
+	lock, err := host.Lock(ctx, l.Name, say)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Close() }()
+	return removeTraces(ctx, l, say)
+}
+
+func removeTraces(ctx context.Context, l layout, say func(string, ...any)) error {
 	ctx, cancel := context.WithTimeout(ctx, downTimeout)
 	defer cancel()
 	st, err := l.load()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, errNotUp) {
 		say("%v: cleaning without it", err)
 	}
-	if err := host.KillAll(ctx, l.Name); err != nil {
+	if err := host.KillAll(ctx, l.Name, st.known()); err != nil {
 		return fmt.Errorf("end the processes of cluster %s: %w", l.Name, err)
 	}
-	// The host's end of the link goes with the namespace of the other end.
-	if err := host.Poll(ctx, 10*time.Millisecond, func() (bool, error) { return !linkExists(l), nil }); err != nil {
-		return fmt.Errorf("interface %s: %w", l.link(), err)
+	if err := removeLink(ctx, l); err != nil {
+		return err
 	}
 	for _, dir := range []string{l.run(), l.data()} {
 		if err := host.Unmount(dir); err != nil {
@@ -40,13 +50,17 @@ func down(ctx context.Context, l layout, say func(string, ...any)) error {
 		}
 		_ = syscall.Rmdir(filepath.Dir(dir)) // stays while another cluster is there
 	}
-	if err := host.RemoveCgroup(ctx, l.Name); err != nil {
-		return err
+	return host.RemoveCgroup(ctx, l.Name)
+}
+
+// removeLink removes the link to the host. It goes with the first node's
+// namespace too, which the kernel may free meanwhile.
+func removeLink(ctx context.Context, l layout) error {
+	if l.linkOwner() != l.Name {
+		return nil
 	}
-	if st != nil {
-		for _, dir := range st.Made {
-			_ = syscall.Rmdir(dir) // stays if somebody else has put something there
-		}
+	if err := host.Run(ctx, "ip", "link", "del", l.link()); err != nil && l.linkOwner() == l.Name {
+		return fmt.Errorf("remove interface %s: %w", l.link(), err)
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sort"
 	"strings"
-	"syscall"
 
 	"github.com/kubetunnel/kubetunnel/test/devcluster/internal/host"
 )
@@ -13,67 +12,108 @@ import (
 // find gives a component's full name: those of nodes may be named without the
 // node when there is one.
 func (s *state) find(name string) (string, error) {
-	if _, ok := s.Processes[name]; ok {
-		return name, nil
-	}
-	if _, ok := s.Processes["node1-"+name]; ok && s.Nodes == 1 {
-		return "node1-" + name, nil
-	}
 	var known []string
 	for n := range s.Processes {
-		known = append(known, n)
+		if !strings.HasSuffix(n, "-"+holder) {
+			known = append(known, n)
+		}
 	}
 	sort.Strings(known)
+	for _, candidate := range []string{name, nodeName(1) + "-" + name} {
+		if candidate != name && s.Nodes > 1 {
+			break
+		}
+		for _, n := range known {
+			if n == candidate {
+				return n, nil
+			}
+		}
+	}
 	return "", fmt.Errorf("there is no component %q; there are %s", name, strings.Join(known, ", "))
 }
 
-// kill ends a component without warning and leaves it dead.
-func kill(ctx context.Context, l layout, name string) error {
-	st, err := l.load()
-	if err != nil {
-		return fmt.Errorf("cluster %s is not up: %w", l.Name, err)
+// nodeOf is the number of the node on which a component runs.
+func (s *state) nodeOf(component string) int {
+	for n := 2; n <= s.Nodes; n++ {
+		if strings.HasPrefix(component, nodeName(n)+"-") {
+			return n
+		}
 	}
-	name, err = st.find(name)
-	if err != nil {
-		return err
-	}
-	p := st.Processes[name]
-	if err := p.Signal(syscall.SIGKILL); err != nil {
-		return err
-	}
-	return p.WaitEnd(ctx)
+	return 1
 }
 
-// restart ends a component and starts it again.
-func restart(ctx context.Context, l layout, name string) error {
-	if err := kill(ctx, l, name); err != nil {
-		return err
-	}
-	st, err := l.load()
+// kill ends a component without warning and leaves it dead.
+func kill(ctx context.Context, st *state, name string) error {
+	name, err := st.find(name)
 	if err != nil {
 		return err
 	}
-	if name, err = st.find(name); err != nil {
+	if err := st.Processes[name].Kill(); err != nil {
 		return err
 	}
-	holder := "node1-holder"
-	if node, _, ok := strings.Cut(name, "-"); ok && strings.HasPrefix(node, "node") {
-		holder = node + "-holder"
+	return st.Processes[name].WaitEnd(ctx)
+}
+
+// restart ends a component, if it runs, starts it again, and waits until it can be used.
+func restart(ctx context.Context, l layout, st *state, name string) error {
+	name, err := st.find(name)
+	if err != nil {
+		return err
+	}
+	if err := kill(ctx, st, name); err != nil {
+		return err
 	}
 	r := &raiser{layout: l, state: st}
-	if _, err := r.spawn(name, st.Processes[holder].PID, st.Commands[name]...); err != nil {
+	node := st.nodeOf(name)
+	if _, err := r.spawn(name, st.holderOf(node), st.Commands[name]...); err != nil {
 		return err
 	}
-	if name == "apiserver" || name == "etcd" {
-		return waitAPI(ctx, l, func() error { return r.died(name) })
+	ctx, cancel := context.WithTimeout(ctx, upTimeout)
+	defer cancel()
+	died := func() error { return r.died(name) }
+	switch kind := strings.TrimPrefix(name, nodeName(node)+"-"); kind {
+	case "etcd", "apiserver":
+		return waitAPI(ctx, l, died)
+	case "containerd":
+		return waitContainerd(ctx, l.node(node), died)
+	default:
+		return waitHealthy(ctx, st.holderOf(node), healthOf[kind], died)
+	}
+}
+
+// cutTable drops what passes the host's port of the cluster, both ways and
+// without a word. ARP still passes: a far network that loses packets has no
+// neighbour that stops answering.
+const cutTable = `table netdev devcluster-cut {
+  chain in { type filter hook ingress device "` + hostPort + `" priority 0; meta protocol { ip, ip6 } drop; }
+  chain out { type filter hook egress device "` + hostPort + `" priority 0; meta protocol { ip, ip6 } drop; }
+}
+`
+
+func cut(ctx context.Context, st *state) error {
+	return inFirstNode(ctx, st, noCut+cutTable)
+}
+
+// noCut removes the table, there or not.
+const noCut = "table netdev devcluster-cut {}\ndelete table netdev devcluster-cut\n"
+
+func heal(ctx context.Context, l layout, st *state) error {
+	if err := inFirstNode(ctx, st, noCut); err != nil {
+		return err
+	}
+	return host.Run(ctx, "tc", "qdisc", "replace", "dev", l.link(), "root", "noqueue")
+}
+
+// delay makes every round trip between host and cluster longer.
+func delay(ctx context.Context, l layout, milliseconds int) error {
+	err := host.Run(ctx, "tc", "qdisc", "replace", "dev", l.link(), "root", "netem", "limit", "100000", "delay", fmt.Sprintf("%dms", milliseconds))
+	if err != nil {
+		return fmt.Errorf("delay packets (the kernel must have sch_netem): %w", err)
 	}
 	return nil
 }
 
-// setLink cuts or heals the link between the host and the cluster: packets get lost, nobody is told.
-func setLink(ctx context.Context, l layout, cut bool) error {
-	if cut {
-		return host.Run(ctx, "tc", "qdisc", "replace", "dev", l.link(), "root", "netem", "loss", "100%")
-	}
-	return host.Run(ctx, "tc", "qdisc", "del", "dev", l.link(), "root")
+func inFirstNode(ctx context.Context, st *state, rules string) error {
+	w := wiring{holders: []host.Process{{PID: st.holderOf(1)}}}
+	return host.RunWith(ctx, rules, w.in(1, "nft", "-f", "-")...)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -24,84 +23,103 @@ func client(l layout) (*kubernetes.Clientset, error) {
 	return kubernetes.NewForConfig(config)
 }
 
-func apiReady(ctx context.Context, l layout) error {
-	c, err := client(l)
-	if err != nil {
-		return err
-	}
-	return c.RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
-}
-
-// waitAPI waits until the API server is ready; died ends the wait early.
-func waitAPI(ctx context.Context, l layout, died func() error) error {
-	return host.Poll(ctx, 50*time.Millisecond, func() (bool, error) {
-		if err := died(); err != nil {
-			return false, err
-		}
-		return apiReady(ctx, l) == nil, nil
-	})
-}
-
 // healthy tells why a cluster can't be used; nil when it can.
 func healthy(ctx context.Context, l layout) error {
 	st, err := l.load()
 	if err != nil {
-		return fmt.Errorf("cluster %s is not up", l.Name)
+		return err
 	}
 	if !st.Ready {
 		return fmt.Errorf("cluster %s is half up", l.Name)
 	}
 	for name, p := range st.Processes {
 		if !p.Alive() {
-			return fmt.Errorf("%s does not run; its log is %s", name, l.log(name))
+			return fmt.Errorf("cluster %s: %s does not run; its log is %s", l.Name, name, l.log(name))
 		}
 	}
-	if err := apiReady(ctx, l); err != nil {
-		return fmt.Errorf("the API server is not ready: %w", err)
-	}
-	return nodesReady(ctx, l, st.Nodes)
-}
-
-func nodesReady(ctx context.Context, l layout, want int) error {
 	c, err := client(l)
 	if err != nil {
 		return err
 	}
-	nodes, err := c.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return err
-	}
-	ready := 0
-	for i := range nodes.Items {
-		for _, cond := range nodes.Items[i].Status.Conditions {
-			if cond.Type == corev1.NodeReady && cond.Status == corev1.ConditionTrue {
-				ready++
-			}
+	for _, check := range []func() error{
+		func() error { return apiReady(ctx, c) },
+		func() error { return nodesReady(ctx, c, st.Nodes) },
+		func() error { return dnsReady(ctx, c) },
+	} {
+		if err := check(); err != nil {
+			return fmt.Errorf("cluster %s: %w", l.Name, err)
 		}
-	}
-	if ready < want {
-		return fmt.Errorf("%d of %d nodes are ready", ready, want)
 	}
 	return nil
 }
 
-func (r *raiser) waitNodes(ctx context.Context) error {
-	return host.Poll(ctx, 100*time.Millisecond, func() (bool, error) {
-		for name := range r.state.Processes {
-			if err := r.died(name); err != nil {
-				return false, err
+func apiReady(ctx context.Context, c kubernetes.Interface) error {
+	if err := c.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error(); err != nil {
+		return fmt.Errorf("the API server is not ready: %w", err)
+	}
+	return nil
+}
+
+// nodeReady tells of each node whether it is ready.
+func nodeReady(ctx context.Context, c kubernetes.Interface) (map[string]bool, error) {
+	nodes, err := c.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list the nodes: %w", err)
+	}
+	ready := map[string]bool{}
+	for i := range nodes.Items {
+		ready[nodes.Items[i].Name] = false
+		for _, cond := range nodes.Items[i].Status.Conditions {
+			if cond.Type == corev1.NodeReady && cond.Status == corev1.ConditionTrue {
+				ready[nodes.Items[i].Name] = true
 			}
 		}
-		return nodesReady(ctx, r.layout, r.state.Nodes) == nil, nil
+	}
+	return ready, nil
+}
+
+func nodesReady(ctx context.Context, c kubernetes.Interface, want int) error {
+	ready, err := nodeReady(ctx, c)
+	if err != nil {
+		return err
+	}
+	for n := 1; n <= want; n++ {
+		if !ready[nodeName(n)] {
+			return fmt.Errorf("%s is not ready", nodeName(n))
+		}
+	}
+	return nil
+}
+
+// waitAPI waits until the API server is ready; died ends the wait early.
+func waitAPI(ctx context.Context, l layout, died func() error) error {
+	c, err := client(l)
+	if err != nil {
+		return err
+	}
+	return host.Poll(ctx, 50*time.Millisecond, func() (pending, fatal error) {
+		return apiReady(ctx, c), died()
 	})
 }
 
-func waitContainerd(ctx context.Context, d nodeDirs, r *raiser) error {
-	return host.Poll(ctx, 50*time.Millisecond, func() (bool, error) {
-		if err := r.died(d.component("containerd")); err != nil {
-			return false, err
+func (r *raiser) waitNodes(ctx context.Context) error {
+	c, err := client(r.layout)
+	if err != nil {
+		return err
+	}
+	return host.Poll(ctx, 100*time.Millisecond, func() (pending, fatal error) {
+		for name := range r.state.Processes {
+			if err := r.died(name); err != nil {
+				return nil, err
+			}
 		}
-		return host.Run(ctx, "ctr", "--address", d.socket(), "version") == nil, nil
+		return nodesReady(ctx, c, r.state.Nodes), nil
+	})
+}
+
+func waitContainerd(ctx context.Context, d nodeDirs, died func() error) error {
+	return host.Poll(ctx, 50*time.Millisecond, func() (pending, fatal error) {
+		return host.Run(ctx, "ctr", "--address", d.socket(), "version"), died()
 	})
 }
 
@@ -115,14 +133,11 @@ func importImages(ctx context.Context, d nodeDirs, paths []string) error {
 	return nil
 }
 
-func load(ctx context.Context, l layout, paths []string) error {
-	st, err := l.load()
-	if err != nil {
-		return fmt.Errorf("cluster %s is not up: %w", l.Name, errors.Join(err))
-	}
+// load gives image tarballs to every node.
+func load(ctx context.Context, l layout, st *state, paths []string) error {
 	for n := 1; n <= st.Nodes; n++ {
 		if err := importImages(ctx, l.node(n), paths); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", nodeName(n), err)
 		}
 	}
 	return nil

@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -51,17 +53,21 @@ func (l layout) run() string  { return filepath.Join("/run/kubetunnel-devcluster
 func (l layout) data() string { return filepath.Join("/var/lib/kubetunnel-devcluster", l.Name) }
 func (l layout) pki() string  { return filepath.Join(l.data(), "pki") }
 func (l layout) logs() string { return filepath.Join(l.data(), "logs") }
-func (l layout) kubeconfig() string {
-	return filepath.Join(l.data(), "kubeconfig")
-}
+func (l layout) temp() string { return filepath.Join(l.data(), "tmp") }
+
+// programs are the cluster's own, so that emptying the cache breaks no cluster.
+func (l layout) programs() string            { return filepath.Join(l.data(), "bin") }
+func (l layout) kubeconfig() string          { return filepath.Join(l.data(), "kubeconfig") }
 func (l layout) log(component string) string { return filepath.Join(l.logs(), component+".log") }
 
 // link is the host's end of the veth pair: a name of 15 bytes at most.
 func (l layout) link() string { return fmt.Sprintf("ktdev%d", l.slot()) }
 
-func (l layout) hostAddress() string { return fmt.Sprintf("10.89.%d.1", l.slot()) }
+// The addresses between the host and the nodes are of 198.18.0.0/15, which is set
+// aside for tests: no network of the machine's, and no engine's bridge, has them.
+func (l layout) hostAddress() string { return fmt.Sprintf("198.19.%d.1", l.slot()) }
 func (l layout) nodeAddress(node int) string {
-	return fmt.Sprintf("10.89.%d.%d", l.slot(), 9+node)
+	return fmt.Sprintf("198.19.%d.%d", l.slot(), 9+node)
 }
 func (l layout) server() string { return "https://" + l.nodeAddress(1) + ":6443" }
 
@@ -79,22 +85,37 @@ func (d nodeDirs) dir(name string) string    { return filepath.Join(d.data(), no
 func (d nodeDirs) socket() string            { return filepath.Join(d.run(), nodeName(d.n)+"-containerd.sock") }
 func (d nodeDirs) component(s string) string { return nodeName(d.n) + "-" + s }
 
+var errNotUp = errors.New("is not up: run devcluster up")
+
 // state is what is known of a running cluster, written after each start.
 type state struct {
 	Nodes     int                     `json:"nodes"`
-	Binaries  string                  `json:"binaries"`
 	Processes map[string]host.Process `json:"processes"`
 	// Commands are the components' command lines, to start them again.
 	Commands map[string][]string `json:"commands"`
-	// Made are folders of the machine that were not there before.
-	Made  []string `json:"made"`
-	Ready bool     `json:"ready"`
+	Ready    bool                `json:"ready"`
+}
+
+// known are the processes written down; none when nothing is.
+func (s *state) known() []host.Process {
+	if s == nil {
+		return nil
+	}
+	known := make([]host.Process, 0, len(s.Processes))
+	for _, p := range s.Processes {
+		known = append(known, p)
+	}
+	return known
 }
 
 func (l layout) statePath() string { return filepath.Join(l.run(), "state.json") }
 
+// load reads the state; errNotUp when there is none.
 func (l layout) load() (*state, error) {
 	content, err := os.ReadFile(l.statePath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("cluster %s %w", l.Name, errNotUp)
+	}
 	if err != nil {
 		return nil, err
 	}

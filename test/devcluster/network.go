@@ -4,80 +4,139 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/kubetunnel/kubetunnel/test/devcluster/internal/host"
 )
 
-// holdScript keeps a node's network and mount namespaces alive. The folders that
-// the node's programs write to whatever they are told are the node's own there.
-func holdScript() string {
-	script := "set -e\nmount --make-rprivate /\n"
-	for _, path := range hidden() {
-		script += fmt.Sprintf("mount -t tmpfs -o mode=0755 kubetunnel %s\n", path)
-	}
-	return script + "exec sleep infinity\n"
+// wiring are the commands that give the nodes their network: a bridge in the
+// first node's namespace, to which the host and the other nodes are linked.
+type wiring struct {
+	layout
+	holders []host.Process
 }
 
-// hidden are folders that must exist for holdScript to cover them; those that
-// were not there are removed again by down.
-func hidden() []string {
-	return []string{"/var/lib/kubelet", "/var/lib/cni", "/var/log/pods", "/var/log/containers", "/run/netns"}
-}
-
-// connect gives the node its address, and the first node its link to the host.
-func connect(ctx context.Context, l layout, holders []host.Process) error {
-	first := itoa(holders[0].PID)
-	in := func(pid string, args ...string) error {
-		return host.Run(ctx, append([]string{"nsenter", "-t", pid, "--net", "--"}, args...)...)
+func (w wiring) connect(ctx context.Context) error {
+	if err := w.linkIsFree(); err != nil {
+		return err
 	}
-	commands := []func() error{
-		func() error { return in(first, "ip", "link", "set", "lo", "up") },
-		func() error { return in(first, "ip", "link", "add", "lan", "type", "bridge") },
-		func() error { return in(first, "ip", "addr", "add", l.nodeAddress(1)+"/24", "dev", "lan") },
-		func() error { return in(first, "ip", "link", "set", "lan", "up") },
-		func() error {
-			return host.Run(ctx, "ip", "link", "add", l.link(), "type", "veth", "peer", "name", "host0", "netns", first)
-		},
-		func() error { return in(first, "ip", "link", "set", "host0", "master", "lan", "up") },
-		func() error { return host.Run(ctx, "ip", "addr", "add", l.hostAddress()+"/24", "dev", l.link()) },
-		func() error { return host.Run(ctx, "ip", "link", "set", l.link(), "up") },
+	commands := append(w.firstNode(), w.hostLink()...)
+	for node := 2; node <= len(w.holders); node++ {
+		commands = append(commands, w.furtherNode(node)...)
 	}
-	for i := 1; i < len(holders); i++ {
-		pid, peer := itoa(holders[i].PID), nodeName(i+1)
-		commands = append(commands,
-			func() error { return in(pid, "ip", "link", "set", "lo", "up") },
-			func() error {
-				return in(first, "ip", "link", "add", peer, "type", "veth", "peer", "name", "lan", "netns", pid)
-			},
-			func() error { return in(first, "ip", "link", "set", peer, "master", "lan", "up") },
-			func() error { return in(pid, "ip", "addr", "add", l.nodeAddress(i+1)+"/24", "dev", "lan") },
-			func() error { return in(pid, "ip", "link", "set", "lan", "up") },
-		)
-	}
-	for n := range holders {
-		pid := itoa(holders[n].PID)
-		// Whatever is not the cluster's goes nowhere.
-		commands = append(commands,
-			func() error { return in(pid, "ip", "route", "add", "default", "dev", "lo") },
-			func() error { return in(pid, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward") })
-		for other := range holders {
-			if other != n {
-				commands = append(commands, func() error {
-					return in(pid, "ip", "route", "add", podRangeOf(other+1), "via", l.nodeAddress(other+1))
-				})
-			}
-		}
+	for node := 1; node <= len(w.holders); node++ {
+		commands = append(commands, w.routes(node)...)
 	}
 	for _, command := range commands {
-		if err := command(); err != nil {
-			return fmt.Errorf("network: %w", err)
+		if err := host.Run(ctx, command...); err != nil {
+			return err
+		}
+	}
+	for node := 1; node <= len(w.holders); node++ {
+		if err := host.RunWith(ctx, firewall(w.hostAddress()), w.in(node, "nft", "-f", "-")...); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// linkExists tells whether the host's end of the link is there.
-func linkExists(l layout) bool {
-	_, err := os.Stat("/sys/class/net/" + l.link())
-	return err == nil
+func (w wiring) pid(node int) string { return strconv.Itoa(w.holders[node-1].PID) }
+
+// in runs a command in a node's network.
+func (w wiring) in(node int, args ...string) []string {
+	return append([]string{"nsenter", "-t", w.pid(node), "--net", "--"}, args...)
+}
+
+func (w wiring) firstNode() [][]string {
+	return [][]string{
+		w.in(1, "ip", "link", "set", "lo", "up"),
+		w.in(1, "ip", "link", "add", "lan", "type", "bridge"),
+		w.in(1, "ip", "addr", "add", w.nodeAddress(1)+"/24", "dev", "lan"),
+		w.in(1, "ip", "link", "set", "lan", "up"),
+	}
+}
+
+func (w wiring) hostLink() [][]string {
+	return [][]string{
+		{"ip", "link", "add", w.link(), "type", "veth", "peer", "name", hostPort, "netns", w.pid(1)},
+		{"ip", "link", "set", w.link(), "alias", w.Name},
+		w.in(1, "ip", "link", "set", hostPort, "master", "lan", "up"),
+		{"ip", "addr", "add", w.hostAddress() + "/24", "dev", w.link()},
+		{"ip", "link", "set", w.link(), "up"},
+	}
+}
+
+// hostPort is the first node's end of the link to the host.
+const hostPort = "host0"
+
+func (w wiring) furtherNode(node int) [][]string {
+	port := nodeName(node)
+	return [][]string{
+		w.in(node, "ip", "link", "set", "lo", "up"),
+		w.in(1, "ip", "link", "add", port, "type", "veth", "peer", "name", "lan", "netns", w.pid(node)),
+		w.in(1, "ip", "link", "set", port, "master", "lan", "up"),
+		w.in(node, "ip", "addr", "add", w.nodeAddress(node)+"/24", "dev", "lan"),
+		w.in(node, "ip", "link", "set", "lan", "up"),
+	}
+}
+
+func (w wiring) routes(node int) [][]string {
+	commands := [][]string{
+		// Whatever is not the cluster's goes nowhere.
+		w.in(node, "ip", "route", "add", "default", "dev", "lo"),
+		w.in(node, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"),
+	}
+	for other := range w.holders {
+		if other+1 != node {
+			commands = append(commands, w.in(node, "ip", "route", "add", podRangeOf(other+1), "via", w.nodeAddress(other+1)))
+		}
+	}
+	return commands
+}
+
+// firewall keeps host and cluster apart: the host reaches the API server, and
+// nothing in the cluster reaches the host by itself.
+func firewall(hostAddress string) string {
+	return strings.ReplaceAll(`table inet devcluster {
+  chain input {
+    type filter hook input priority -10
+    ip saddr HOST ct state established,related accept
+    ip saddr HOST tcp dport 6443 accept
+    ip saddr HOST meta l4proto icmp accept
+    ip saddr HOST reject
+  }
+  chain forward {
+    type filter hook forward priority -10
+    ip saddr HOST reject
+    ip daddr HOST reject
+  }
+  chain output {
+    type filter hook output priority -10
+    ip daddr HOST ct state new reject
+  }
+}
+`, "HOST", hostAddress)
+}
+
+// linkOwner is the cluster that has the interface of this cluster's slot; "" when
+// there is no such interface.
+func (l layout) linkOwner() string {
+	dir := filepath.Join("/sys/class/net", l.link())
+	if _, err := os.Stat(dir); err != nil {
+		return ""
+	}
+	alias, err := os.ReadFile(filepath.Join(dir, "ifalias"))
+	if owner := strings.TrimSpace(string(alias)); err == nil && owner != "" {
+		return owner
+	}
+	return "an unknown program"
+}
+
+func (l layout) linkIsFree() error {
+	if owner := l.linkOwner(); owner != "" {
+		return fmt.Errorf("interface %s and network %s/24 belong to %s: choose another --name", l.link(), l.hostAddress(), owner)
+	}
+	return nil
 }

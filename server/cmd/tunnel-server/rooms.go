@@ -47,7 +47,7 @@ func newDebugger(_ context.Context, cfg engine.DebuggerConfig, folder string, lo
 		return nil, protocol.Errorf(protocol.CodeInternalError, "a sandbox of another kind: %T", cfg.Sandbox)
 	}
 	if cfg.Command != nil {
-		return debug.NewProcess(debug.ProcessOptions{Sandbox: box.Sandbox, Command: *cfg.Command, Host: cfg.Host, Log: log})
+		return debug.RunProcess(debug.ProcessOptions{Sandbox: box.Sandbox, Command: *cfg.Command, Host: cfg.Host})
 	}
 	return debug.New(debug.Options{Sandbox: box.Sandbox, Launch: cfg.Launch, Dir: cfg.Dir, Folder: folder, Host: cfg.Host, Log: log})
 }

@@ -59,71 +59,97 @@ func FindSource() (string, error) {
 }
 
 // Build makes sure that the programs are in the cache and returns their folder.
-// Two callers at once build once.
-func Build(ctx context.Context, src, cache string, say func(string, ...any)) (string, error) {
+// Two callers at once build once. env is one more variable for the build's processes.
+func Build(ctx context.Context, src, cache, env string, say func(string, ...any)) (string, error) {
 	key, err := Key(src)
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, "devcluster", key)
+	root := filepath.Join(cache, "devcluster")
+	dir := filepath.Join(root, key)
 	if complete(dir) {
 		return dir, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	unlock, err := lock(filepath.Join(cache, "devcluster", "lock"))
+	unlock, err := lock(ctx, filepath.Join(root, "lock"), say)
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
+	// Whoever left these was killed: the lock is ours.
+	if err := removeAll(filepath.Join(root, "partial-*")); err != nil {
+		return "", err
+	}
+	b := builder{src: src, dir: dir, env: env, say: say}
+	if b.partial, err = os.MkdirTemp(root, "partial-"); err != nil {
+		return "", err
+	}
+	defer func() { _ = os.RemoveAll(b.partial) }()
 	for _, program := range Programs {
 		if exists(filepath.Join(dir, program)) {
 			continue
 		}
-		if err := buildOne(ctx, src, dir, program, say); err != nil {
+		if err := b.build(ctx, program); err != nil {
 			return "", err
 		}
 	}
 	return dir, nil
 }
 
-func buildOne(ctx context.Context, src, dir, program string, say func(string, ...any)) error {
-	what := program
+type builder struct {
+	src, dir, partial, env string
+	say                    func(string, ...any)
+}
+
+func (b builder) build(ctx context.Context, program string) error {
+	what, hint := program, ""
 	if program == "hyperkube" {
-		what = "Kubernetes " + KubernetesVersion
+		what, hint = "Kubernetes "+KubernetesVersion, " (the first build takes 4 to 9 minutes on two cores; cached afterwards)"
 	}
+	b.say("building %s%s", what, hint)
 	began := time.Now()
-	say("building %s (kept in the cache afterwards)", what)
-	partial := filepath.Join(dir, program+".partial")
-	args := append(append([]string{"build", "-trimpath"}, ldflags(program)...), "-o", partial, "./cmd/"+program)
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = src
-	cmd.Env = os.Environ()
-	if program != "hyperkube" {
-		cmd.Env = append(cmd.Env, "CGO_ENABLED=0")
-	}
-	var output strings.Builder
-	cmd.Stdout, cmd.Stderr = &output, &output
+	out := filepath.Join(b.partial, program)
+	cmd, output := b.command(ctx, program, out)
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("build %s: %w", what, err)
+		return fmt.Errorf("build %s: %w; the go command is needed in PATH", what, err)
 	}
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
-	tick := time.NewTicker(20 * time.Second)
+	tick := time.NewTicker(15 * time.Second)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			say("building %s: %s so far (the first build takes 4 to 9 minutes)", what, time.Since(began).Round(time.Second))
+			b.say("building %s, %s%s", what, time.Since(began).Round(time.Second), hint)
 		case err := <-done:
 			if err != nil {
 				return fmt.Errorf("build %s: %w\n%s", what, err, output.String())
 			}
-			say("built %s in %s", what, time.Since(began).Round(time.Second))
-			return os.Rename(partial, filepath.Join(dir, program))
+			b.say("built %s in %s", what, time.Since(began).Round(time.Second))
+			return os.Rename(out, filepath.Join(b.dir, program))
 		}
 	}
+}
+
+func (b builder) command(ctx context.Context, program, out string) (*exec.Cmd, *strings.Builder) {
+	args := append(append([]string{"build", "-trimpath"}, ldflags(program)...), "-o", out, "./cmd/"+program)
+	cmd := exec.CommandContext(ctx, "go", args...)
+	// The compilers are the go command's children: all of them end with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.Dir = b.src
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	if b.env != "" {
+		cmd.Env = append(cmd.Env, b.env)
+	}
+	if program != "hyperkube" {
+		cmd.Env = append(cmd.Env, "CGO_ENABLED=0")
+	}
+	output := &strings.Builder{}
+	cmd.Stdout, cmd.Stderr = output, output
+	return cmd, output
 }
 
 func ldflags(program string) []string {
@@ -187,14 +213,44 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func lock(path string) (unlock func(), err error) {
+func removeAll(pattern string) error {
+	paths, err := filepath.Glob(pattern)
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lock waits for a file lock; a process that ends gives its lock back.
+func lock(ctx context.Context, path string, say func(string, ...any)) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for told := false; ; told = true {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { _ = f.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			_ = f.Close()
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		if !told {
+			say("waiting for another build into the same cache")
+		}
+		select {
+		case <-ctx.Done():
+			_ = f.Close()
+			return nil, fmt.Errorf("lock %s: %w", path, ctx.Err())
+		case <-tick.C:
+		}
 	}
-	return func() { _ = f.Close() }, nil
 }

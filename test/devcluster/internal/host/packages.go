@@ -13,33 +13,84 @@ import (
 	"strings"
 )
 
-// needed maps a Debian package to a file that shows that it is there.
-var needed = []struct{ pkg, file string }{
-	{"containerd", "/usr/bin/containerd"},
-	{"runc", "/usr/sbin/runc"},
-	{"containernetworking-plugins", "/usr/lib/cni/ptp"},
-	{"iptables", "/usr/sbin/iptables"},
-	{"nftables", "/usr/sbin/nft"},
-	{"conntrack", "/usr/sbin/conntrack"},
-	{"iproute2", "/bin/ip"},
-	{"util-linux", "/usr/bin/nsenter"},
+// ErrNotRoot means that namespaces and mounts can't be made.
+var ErrNotRoot = errors.New("the dev cluster needs root, for namespaces, mounts and cgroups: run it with sudo")
+
+// CNIDirs are where distributions put the CNI plugins.
+var CNIDirs = []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"}
+
+// needed maps a program to the Debian package that has it.
+var needed = []struct{ pkg, program string }{
+	{"containerd", "containerd"},
+	{"containerd", "containerd-shim-runc-v2"},
+	{"containerd", "ctr"},
+	{"runc", "runc"},
+	{"iptables", "iptables"},
+	{"nftables", "nft"},
+	{"conntrack", "conntrack"},
+	{"iproute2", "ip"},
+	{"iproute2", "tc"},
+	{"util-linux", "nsenter"},
+	{"mount", "mount"},
 }
 
-// ErrNotRoot means that namespaces and mounts can't be made.
-var ErrNotRoot = errors.New("the dev cluster needs root: namespaces, mounts and cgroups")
+// Missing are the Debian packages of the programs that the machine lacks.
+func Missing() []string {
+	var missing []string
+	add := func(pkg string) {
+		if len(missing) == 0 || missing[len(missing)-1] != pkg {
+			missing = append(missing, pkg)
+		}
+	}
+	for _, n := range needed {
+		if !inPath(n.program) {
+			add(n.pkg)
+		}
+	}
+	if _, err := CNIDir(); err != nil {
+		add("containernetworking-plugins")
+	}
+	return missing
+}
+
+// Path is where the cluster's programs look for others.
+const Path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+func inPath(program string) bool {
+	for _, dir := range filepath.SplitList(Path) {
+		if info, err := os.Stat(filepath.Join(dir, program)); err == nil && info.Mode()&0o111 != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// CNIDir is the folder of the CNI plugins.
+func CNIDir() (string, error) {
+	for _, dir := range CNIDirs {
+		if _, err := os.Stat(filepath.Join(dir, "ptp")); err == nil {
+			return dir, nil
+		}
+	}
+	return "", fmt.Errorf("the CNI plugins are in none of %s", strings.Join(CNIDirs, ", "))
+}
 
 // EnsurePackages installs what is missing, on Debian and Ubuntu; elsewhere it
 // names what is missing.
 func EnsurePackages(ctx context.Context, say func(string, ...any)) error {
+	missing := Missing()
+	advice := "apt-get install " + strings.Join(missing, " ")
 	if os.Geteuid() != 0 {
+		if len(missing) > 0 {
+			return fmt.Errorf("%w; also missing, and installed when run so on Debian or Ubuntu: %s", ErrNotRoot, advice)
+		}
 		return ErrNotRoot
 	}
-	missing := missingPackages()
 	if len(missing) == 0 {
 		return nil
 	}
 	if _, err := exec.LookPath("apt-get"); err != nil {
-		return fmt.Errorf("these programs are missing: %s; install the packages that have them (Debian's names)", strings.Join(missing, ", "))
+		return fmt.Errorf("programs are missing; on Debian they are had by %q: install your distribution's packages of these", advice)
 	}
 	say("installing Debian packages: %s", strings.Join(missing, " "))
 	restore, err := forbidServices()
@@ -51,16 +102,6 @@ func EnsurePackages(ctx context.Context, say func(string, ...any)) error {
 		return err
 	}
 	return apt(ctx, append([]string{"install", "-y", "-q", "--no-install-recommends"}, missing...)...)
-}
-
-func missingPackages() []string {
-	var missing []string
-	for _, n := range needed {
-		if _, err := os.Stat(n.file); err != nil {
-			missing = append(missing, n.pkg)
-		}
-	}
-	return missing
 }
 
 // forbidServices keeps packages from starting their services (policy-rc.d, see
@@ -85,23 +126,4 @@ func apt(ctx context.Context, args ...string) error {
 		return fmt.Errorf("apt-get %s: %w\n%s", strings.Join(args, " "), err, output.String())
 	}
 	return nil
-}
-
-// Run runs a command of the machine and gives its output in the error.
-func Run(ctx context.Context, args ...string) error {
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(output))
-	}
-	return nil
-}
-
-// Tail is the last lines of a file, for messages.
-func Tail(path string, lines int) string {
-	content, err := os.ReadFile(filepath.Clean(path))
-	if err != nil {
-		return ""
-	}
-	all := strings.Split(strings.TrimRight(string(content), "\n"), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }

@@ -21,13 +21,26 @@ type Process struct {
 	Started uint64 `json:"started"`
 }
 
-// Start starts a program in a session of its own, in the namespaces of the given
-// holder (0: in new ones are made by args themselves), its output in a log file.
-func Start(holder int, logPath string, env []string, args ...string) (Process, error) {
-	if holder != 0 {
-		args = append([]string{"nsenter", "-t", strconv.Itoa(holder), "--mount", "--net", "--"}, args...)
+// Command is a program to start, with nothing of the caller's environment.
+type Command struct {
+	// Holder is the process whose network and mount namespaces the program joins;
+	// 0 gives it new ones.
+	Holder int
+	Log    string
+	Env    []string
+	Args   []string
+}
+
+// Start starts a program in a session of its own, its output in a log file.
+func Start(c Command) (Process, error) {
+	attr := &syscall.SysProcAttr{Setsid: true}
+	args := c.Args
+	if c.Holder == 0 {
+		attr.Cloneflags = syscall.CLONE_NEWNET | syscall.CLONE_NEWNS
+	} else {
+		args = append([]string{"nsenter", "-t", strconv.Itoa(c.Holder), "--mount", "--net", "--"}, args...)
 	}
-	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	log, err := os.OpenFile(c.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return Process{}, err
 	}
@@ -35,17 +48,17 @@ func Start(holder int, logPath string, env []string, args ...string) (Process, e
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = "/"
-	cmd.Env = append(os.Environ(), env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.Env = c.Env
+	cmd.SysProcAttr = attr
 	if err := cmd.Start(); err != nil {
-		return Process{}, fmt.Errorf("start %s: %w", args[0], err)
+		return Process{}, fmt.Errorf("start %s: %w", c.Args[0], err)
 	}
 	pid := cmd.Process.Pid
 	// Reaps it if it ends while this command still runs; afterwards init does.
 	go func() { _ = cmd.Wait() }()
 	started, err := startTime(pid)
 	if err != nil {
-		return Process{}, fmt.Errorf("start %s: it ended at once: %s", args[0], Tail(logPath, 5))
+		return Process{}, fmt.Errorf("start %s: it ended at once: %s", c.Args[0], Tail(c.Log, 5))
 	}
 	return Process{PID: pid, Started: started}, nil
 }
@@ -56,20 +69,32 @@ func (p Process) Alive() bool {
 	return err == nil && started == p.Started
 }
 
-// Signal sends a signal, if it is still the same process.
-func (p Process) Signal(sig syscall.Signal) error {
+// Kill ends it at once, if it is still the same process.
+func (p Process) Kill() error {
+	// The handle holds on to whoever has the id now: what is asked of it and what
+	// is signalled after that are the same process.
+	handle, err := os.FindProcess(p.PID)
+	if err != nil {
+		return fmt.Errorf("process %d: %w", p.PID, err)
+	}
+	defer func() { _ = handle.Release() }()
 	if !p.Alive() {
 		return nil
 	}
-	if err := syscall.Kill(p.PID, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
-		return fmt.Errorf("signal process %d: %w", p.PID, err)
+	if err := handle.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("end process %d: %w", p.PID, err)
 	}
 	return nil
 }
 
 // WaitEnd waits until it has ended.
 func (p Process) WaitEnd(ctx context.Context) error {
-	return Poll(ctx, 10*time.Millisecond, func() (bool, error) { return !p.Alive(), nil })
+	return Poll(ctx, 10*time.Millisecond, func() (pending, fatal error) {
+		if p.Alive() {
+			return fmt.Errorf("process %d still runs", p.PID), nil
+		}
+		return nil, nil
+	})
 }
 
 func startTime(pid int) (uint64, error) {
@@ -96,18 +121,22 @@ func parseStart(stat string) (uint64, error) {
 	return strconv.ParseUint(fields[19], 10, 64)
 }
 
-// Poll asks until it is true, fails, or ctx ends.
-func Poll(ctx context.Context, every time.Duration, ask func() (bool, error)) error {
+// Poll asks until nothing is pending, something fatal comes, or ctx ends; then it
+// says what was pending last.
+func Poll(ctx context.Context, every time.Duration, ask func() (pending, fatal error)) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		ok, err := ask()
-		if err != nil || ok {
-			return err
+		pending, fatal := ask()
+		if fatal != nil {
+			return fatal
+		}
+		if pending == nil {
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return fmt.Errorf("%w: %w", pending, ctx.Err())
 		case <-tick.C:
 		}
 	}

@@ -3,14 +3,11 @@
 package image
 
 import (
-	"archive/tar"
 	"bytes"
 	"fmt"
 	"io"
 	"os"
-	"path"
-	"sort"
-	"strconv"
+	"runtime"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -28,9 +25,11 @@ type Spec struct {
 	WorkDir    string
 	Env        []string
 	Entrypoint []string
-	// Expose are ports such as "8080/tcp".
+	// Expose are ports such as "8080" or "53/udp".
 	Expose []string
-	// Files are "SRC:DST" or "SRC:DST:MODE" (octal; 0755 otherwise).
+	// Files are "SRC:DST" or "SRC:DST:MODE". A file gets the octal mode, or 0755. A
+	// folder comes with all that is in it: files get the mode, or 0755 if the owner
+	// may run them and 0644 if not.
 	Files []string
 }
 
@@ -69,78 +68,21 @@ func build(spec Spec) (v1.Image, error) {
 		return nil, err
 	}
 	file = file.DeepCopy()
-	file.Architecture, file.OS = "amd64", "linux"
-	file.Config = v1.Config{User: spec.User, WorkingDir: spec.WorkDir, Env: spec.Env, Entrypoint: spec.Entrypoint}
-	for _, port := range spec.Expose {
-		if file.Config.ExposedPorts == nil {
-			file.Config.ExposedPorts = map[string]struct{}{}
-		}
-		file.Config.ExposedPorts[port] = struct{}{}
-	}
+	file.Architecture, file.OS = runtime.GOARCH, "linux"
+	file.Config = v1.Config{User: spec.User, WorkingDir: spec.WorkDir, Env: spec.Env, Entrypoint: spec.Entrypoint, ExposedPorts: ports(spec.Expose)}
 	return mutate.ConfigFile(img, file)
 }
 
-type entry struct {
-	src, dst string
-	mode     int64
-}
-
-func parseFile(arg string) (entry, error) {
-	parts := strings.Split(arg, ":")
-	if len(parts) < 2 || len(parts) > 3 || !path.IsAbs(parts[1]) {
-		return entry{}, fmt.Errorf("file %q: want SRC:/DST[:MODE]", arg)
-	}
-	e := entry{src: parts[0], dst: path.Clean(parts[1]), mode: 0o755}
-	if len(parts) == 3 {
-		mode, err := strconv.ParseInt(parts[2], 8, 32)
-		if err != nil {
-			return entry{}, fmt.Errorf("file %q: mode: %w", arg, err)
-		}
-		e.mode = mode
-	}
-	return e, nil
-}
-
-// layerTar lays the files out in the order of their names, owned by root, without times.
-func layerTar(files []string) ([]byte, error) {
-	var entries []entry
-	for _, arg := range files {
-		e, err := parseFile(arg)
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, e)
-	}
-	sort.Slice(entries, func(i, j int) bool { return entries[i].dst < entries[j].dst })
-	var buf bytes.Buffer
-	w := tar.NewWriter(&buf)
-	made := map[string]bool{"/": true}
-	for _, e := range entries {
-		if err := addParents(w, path.Dir(e.dst), made); err != nil {
-			return nil, err
-		}
-		content, err := os.ReadFile(e.src)
-		if err != nil {
-			return nil, err
-		}
-		header := &tar.Header{Typeflag: tar.TypeReg, Name: strings.TrimPrefix(e.dst, "/"), Mode: e.mode, Size: int64(len(content))}
-		if err := w.WriteHeader(header); err != nil {
-			return nil, err
-		}
-		if _, err := w.Write(content); err != nil {
-			return nil, err
-		}
-	}
-	return buf.Bytes(), w.Close()
-}
-
-func addParents(w *tar.Writer, dir string, made map[string]bool) error {
-	if made[dir] {
+func ports(expose []string) map[string]struct{} {
+	if len(expose) == 0 {
 		return nil
 	}
-	if err := addParents(w, path.Dir(dir), made); err != nil {
-		return err
+	set := map[string]struct{}{}
+	for _, port := range expose {
+		if !strings.Contains(port, "/") {
+			port += "/tcp"
+		}
+		set[port] = struct{}{}
 	}
-	made[dir] = true
-	return w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: strings.TrimPrefix(dir, "/") + "/", Mode: 0o755})
+	return set
 }
