@@ -27,7 +27,14 @@ func (c *Cluster) Shop(ctx context.Context, namespace string) error {
 	if err := c.Apply(ctx, namespace, string(content)); err != nil {
 		return err
 	}
-	return Wait(ctx, "the shop in namespace "+namespace, func() (bool, error) { return c.available(ctx, namespace) })
+	if err := Wait(ctx, "the shop in namespace "+namespace, func() (bool, error) { return c.available(ctx, namespace) }); err != nil {
+		return err
+	}
+	// kube-proxy follows the pods by watch.
+	return Wait(ctx, "the shop's Services", func() (bool, error) {
+		_, err := c.Call(ctx, namespace, "http://web/ann", true)
+		return err == nil, err
+	})
 }
 
 func (c *Cluster) available(ctx context.Context, namespace string) (bool, error) {

@@ -22,6 +22,8 @@ import (
 const (
 	sessionID  = "demo"
 	breakpoint = "// breakpoint here"
+	// atOnce is how many calls go out together: more than web keeps connections for.
+	atOnce = 8
 )
 
 // play is the demo's course.
@@ -181,31 +183,34 @@ func (p *play) breakAndLook(ctx context.Context) error {
 		return err
 	}
 	stop := make(chan struct{})
-	answers := make(chan *answer, 64)
-	failed := make(chan error, 64)
-	calls := 0
+	answers := make(chan *answer, 20*atOnce)
+	failed := make(chan error, 20*atOnce)
 	// web keeps connections to cart open; those that were open before the switch
 	// still lead to the origin. Calls at once make it open new ones.
 	go func() {
-		tick := time.NewTicker(30 * time.Millisecond)
+		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
-		for ; calls < 60; calls++ {
+		for range 20 {
 			select {
 			case <-stop:
 				return
 			case <-tick.C:
 			}
-			go func() {
-				a, err := p.call(ctx)
-				if err != nil {
-					failed <- err
-					return
-				}
-				answers <- a
-			}()
+			for range atOnce {
+				go func() {
+					a, err := p.call(ctx)
+					if err != nil {
+						failed <- err
+						return
+					}
+					answers <- a
+				}()
+			}
 		}
 	}()
-	stopped, err := p.debugger.WaitStopped(ctx)
+	waitCtx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	stopped, err := p.debugger.WaitStopped(waitCtx)
 	close(stop)
 	if err != nil {
 		return err

@@ -31,9 +31,11 @@ func (s *screen) line(mark, text string) {
 	fmt.Printf("%s %s %s\n", s.paint("2", fmt.Sprintf("%7.2fs", time.Since(s.began).Seconds())), mark, text)
 }
 
-func (s *screen) title(text string)  { fmt.Printf("\n%s\n", s.paint("1", text)) }
-func (s *screen) text(text string)   { fmt.Printf("          %s\n", text) }
-func (s *screen) detail(text string) { fmt.Printf("          %s\n", s.paint("2", strings.TrimSpace(text))) }
+func (s *screen) title(text string) { fmt.Printf("\n%s\n", s.paint("1", text)) }
+func (s *screen) text(text string)  { fmt.Printf("          %s\n", text) }
+func (s *screen) detail(text string) {
+	fmt.Printf("          %s\n", s.paint("2", strings.TrimSpace(text)))
+}
 func (s *screen) done(format string, args ...any) {
 	s.line(s.paint("32", "✓"), fmt.Sprintf(format, args...))
 }

@@ -38,7 +38,7 @@ func removeTraces(ctx context.Context, l layout, say func(string, ...any)) error
 	if err := host.KillAll(ctx, l.Name, st.known()); err != nil {
 		return fmt.Errorf("end the processes of cluster %s: %w", l.Name, err)
 	}
-	if err := removeLink(ctx, l); err != nil {
+	if err := l.removeLinks(ctx); err != nil {
 		return err
 	}
 	for _, dir := range []string{l.run(), l.data()} {
@@ -51,16 +51,4 @@ func removeTraces(ctx context.Context, l layout, say func(string, ...any)) error
 		_ = syscall.Rmdir(filepath.Dir(dir)) // stays while another cluster is there
 	}
 	return host.RemoveCgroup(ctx, l.Name)
-}
-
-// removeLink removes the link to the host. It goes with the first node's
-// namespace too, which the kernel may free meanwhile.
-func removeLink(ctx context.Context, l layout) error {
-	if l.linkOwner() != l.Name {
-		return nil
-	}
-	if err := host.Run(ctx, "ip", "link", "del", l.link()); err != nil && l.linkOwner() == l.Name {
-		return fmt.Errorf("remove interface %s: %w", l.link(), err)
-	}
-	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 
 	"github.com/kubetunnel/kubetunnel/test/devcluster/internal/host"
 )
@@ -28,6 +29,8 @@ const (
 // layout tells where a cluster's things are.
 type layout struct {
 	Name string
+	// slot makes the addresses of clusters differ.
+	slot int
 }
 
 var validName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
@@ -36,17 +39,34 @@ func newLayout(name string) (layout, error) {
 	if !validName.MatchString(name) {
 		return layout{}, fmt.Errorf("cluster name %q: want lower-case letters, digits and dashes, 31 at most", name)
 	}
-	return layout{Name: name}, nil
+	l := layout{Name: name, slot: preferredSlot(name)}
+	if st, err := l.load(); err == nil {
+		l.slot = st.Slot
+	}
+	return l, nil
 }
 
-// slot makes the addresses of clusters with different names differ.
-func (l layout) slot() int {
-	if l.Name == defaultName {
+// slots is how many clusters can be up at once.
+const slots = 250
+
+// preferredSlot follows from the name, so that a cluster mostly has the same addresses.
+func preferredSlot(name string) int {
+	if name == defaultName {
 		return 0
 	}
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(l.Name))
-	return 1 + int(h.Sum32()%250)
+	_, _ = h.Write([]byte(name))
+	return 1 + int(h.Sum32()%(slots-1))
+}
+
+// freeSlot is the first one from the preferred on that nobody has.
+func freeSlot(preferred int, taken func(slot int) bool) (int, error) {
+	for i := range slots {
+		if slot := (preferred + i) % slots; !taken(slot) {
+			return slot, nil
+		}
+	}
+	return 0, fmt.Errorf("%d clusters are up: no addresses are left", slots)
 }
 
 func (l layout) run() string  { return filepath.Join("/run/kubetunnel-devcluster", l.Name) }
@@ -61,13 +81,15 @@ func (l layout) kubeconfig() string          { return filepath.Join(l.data(), "k
 func (l layout) log(component string) string { return filepath.Join(l.logs(), component+".log") }
 
 // link is the host's end of the veth pair: a name of 15 bytes at most.
-func (l layout) link() string { return fmt.Sprintf("ktdev%d", l.slot()) }
+func (l layout) link() string { return linkPrefix + strconv.Itoa(l.slot) }
+
+const linkPrefix = "ktdev"
 
 // The addresses between the host and the nodes are of 198.18.0.0/15, which is set
 // aside for tests: no network of the machine's, and no engine's bridge, has them.
-func (l layout) hostAddress() string { return fmt.Sprintf("198.19.%d.1", l.slot()) }
+func (l layout) hostAddress() string { return fmt.Sprintf("198.19.%d.1", l.slot) }
 func (l layout) nodeAddress(node int) string {
-	return fmt.Sprintf("198.19.%d.%d", l.slot(), 9+node)
+	return fmt.Sprintf("198.19.%d.%d", l.slot, 9+node)
 }
 func (l layout) server() string { return "https://" + l.nodeAddress(1) + ":6443" }
 
@@ -89,6 +111,7 @@ var errNotUp = errors.New("is not up: run devcluster up")
 
 // state is what is known of a running cluster, written after each start.
 type state struct {
+	Slot      int                     `json:"slot"`
 	Nodes     int                     `json:"nodes"`
 	Processes map[string]host.Process `json:"processes"`
 	// Commands are the components' command lines, to start them again.
@@ -119,7 +142,7 @@ func (l layout) load() (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	var s state
+	s := state{Slot: l.slot}
 	if err := json.Unmarshal(content, &s); err != nil {
 		return nil, fmt.Errorf("read %s: %w", l.statePath(), err)
 	}

@@ -26,9 +26,20 @@ func TestClustersOfDifferentNamesHaveDifferentAddresses(t *testing.T) {
 		if len(l.link()) > 15 {
 			t.Errorf("the kernel takes no interface name %q", l.link())
 		}
-		if again, _ := newLayout(name); again.slot() != l.slot() {
-			t.Errorf("the slot of %s changes", name)
-		}
+	}
+}
+
+func TestATakenSlotIsPassedOver(t *testing.T) {
+	none := func(int) bool { return false }
+	if got, err := freeSlot(7, none); err != nil || got != 7 {
+		t.Errorf("nothing taken: got %d, %v", got, err)
+	}
+	taken := func(slot int) bool { return slot == slots-1 || slot == 0 }
+	if got, err := freeSlot(slots-1, taken); err != nil || got != 1 {
+		t.Errorf("the last and the first taken: got %d, %v", got, err)
+	}
+	if _, err := freeSlot(3, func(int) bool { return true }); err == nil {
+		t.Error("a slot was found where all are taken")
 	}
 }
 

@@ -19,9 +19,6 @@ type wiring struct {
 }
 
 func (w wiring) connect(ctx context.Context) error {
-	if err := w.linkIsFree(); err != nil {
-		return err
-	}
 	commands := append(w.firstNode(), w.hostLink()...)
 	for node := 2; node <= len(w.holders); node++ {
 		commands = append(commands, w.furtherNode(node)...)
@@ -120,23 +117,41 @@ func firewall(hostAddress string) string {
 `, "HOST", hostAddress)
 }
 
-// linkOwner is the cluster that has the interface of this cluster's slot; "" when
-// there is no such interface.
-func (l layout) linkOwner() string {
-	dir := filepath.Join("/sys/class/net", l.link())
-	if _, err := os.Stat(dir); err != nil {
-		return ""
-	}
-	alias, err := os.ReadFile(filepath.Join(dir, "ifalias"))
-	if owner := strings.TrimSpace(string(alias)); err == nil && owner != "" {
-		return owner
-	}
-	return "an unknown program"
+// interfacesDir has a folder for each network interface.
+const interfacesDir = "/sys/class/net"
+
+func linkExists(name string) bool {
+	_, err := os.Stat(filepath.Join(interfacesDir, name))
+	return err == nil
 }
 
-func (l layout) linkIsFree() error {
-	if owner := l.linkOwner(); owner != "" {
-		return fmt.Errorf("interface %s and network %s/24 belong to %s: choose another --name", l.link(), l.hostAddress(), owner)
+// ownLinks are the host's interfaces that are marked as this cluster's.
+func (l layout) ownLinks() ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(interfacesDir, linkPrefix+"*", "ifalias"))
+	if err != nil {
+		return nil, err
+	}
+	var own []string
+	for _, file := range files {
+		alias, err := os.ReadFile(file)
+		if err == nil && strings.TrimSpace(string(alias)) == l.Name {
+			own = append(own, filepath.Base(filepath.Dir(file)))
+		}
+	}
+	return own, nil
+}
+
+// removeLinks removes the link to the host. It goes with the first node's
+// namespace too, which the kernel may free meanwhile.
+func (l layout) removeLinks(ctx context.Context) error {
+	own, err := l.ownLinks()
+	if err != nil {
+		return err
+	}
+	for _, link := range own {
+		if err := host.Run(ctx, "ip", "link", "del", link); err != nil && linkExists(link) {
+			return fmt.Errorf("remove interface %s: %w", link, err)
+		}
 	}
 	return nil
 }

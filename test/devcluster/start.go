@@ -33,13 +33,16 @@ func (r *raiser) startHolder(ctx context.Context, name string) (host.Process, er
 	if err != nil {
 		return p, err
 	}
-	pause := filepath.Join(r.programs(), "pause")
+	pause, err := os.Stat(filepath.Join(r.programs(), "pause"))
+	if err != nil {
+		return p, err
+	}
 	return p, host.Poll(ctx, 5*time.Millisecond, func() (pending, fatal error) {
 		if err := r.died(name); err != nil {
 			return nil, err
 		}
-		program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.PID))
-		if err != nil || program != pause {
+		program, err := os.Stat(fmt.Sprintf("/proc/%d/exe", p.PID))
+		if err != nil || !os.SameFile(program, pause) {
 			return fmt.Errorf("%s does not hold its namespaces yet", name), nil
 		}
 		return nil, nil

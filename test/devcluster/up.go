@@ -42,8 +42,14 @@ func up(ctx context.Context, l layout, opts upOptions, say func(string, ...any))
 	if err != nil {
 		return err
 	}
+	l.slot, err = freeSlot(preferredSlot(l.Name), func(slot int) bool {
+		return linkExists(layout{slot: slot}.link())
+	})
+	if err != nil {
+		return err
+	}
 	r := &raiser{layout: l, built: programs, say: say, state: &state{
-		Nodes: opts.nodes, Processes: map[string]host.Process{}, Commands: map[string][]string{},
+		Slot: l.slot, Nodes: opts.nodes, Processes: map[string]host.Process{}, Commands: map[string][]string{},
 	}}
 	if err := r.raiseOrClean(ctx, filepath.Join(opts.cache, "logs", l.Name)); err != nil {
 		return err

@@ -3,6 +3,7 @@ package host
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,7 +20,8 @@ func KillAll(ctx context.Context, cluster string, known []Process) error {
 	if err := thaw(cluster); err != nil {
 		return err
 	}
-	return Poll(ctx, 20*time.Millisecond, func() (pending, fatal error) {
+	killed := map[Process]bool{}
+	err := Poll(ctx, 20*time.Millisecond, func() (pending, fatal error) {
 		owned, err := Owned(cluster, known)
 		if err != nil {
 			return nil, err
@@ -28,9 +30,31 @@ func KillAll(ctx context.Context, cluster string, known []Process) error {
 			if err := p.Kill(); err != nil {
 				return nil, err
 			}
+			killed[p] = true
 			pending = fmt.Errorf("%d processes still run, %d among them", len(owned), p.PID)
 		}
 		return pending, nil
+	})
+	if err == nil {
+		waitReaped(ctx, killed)
+	}
+	return err
+}
+
+// reapTimeout is how long init is waited for: it may be slow, and it is not ours.
+const reapTimeout = 3 * time.Second
+
+// waitReaped waits until nothing is left of ended processes, not even zombies.
+func waitReaped(ctx context.Context, ended map[Process]bool) {
+	ctx, cancel := context.WithTimeout(ctx, reapTimeout)
+	defer cancel()
+	_ = Poll(ctx, 20*time.Millisecond, func() (pending, fatal error) {
+		for p := range ended {
+			if _, err := startTime(p.PID); errors.Is(err, os.ErrProcessDone) {
+				return fmt.Errorf("process %d is a zombie", p.PID), nil
+			}
+		}
+		return nil, nil
 	})
 }
 

@@ -101,7 +101,13 @@ func EnsurePackages(ctx context.Context, say func(string, ...any)) error {
 	if err := apt(ctx, "update", "-q"); err != nil {
 		return err
 	}
-	return apt(ctx, append([]string{"install", "-y", "-q", "--no-install-recommends"}, missing...)...)
+	if err := apt(ctx, append([]string{"install", "-y", "-q", "--no-install-recommends"}, missing...)...); err != nil {
+		return err
+	}
+	if missing = Missing(); len(missing) > 0 {
+		return fmt.Errorf("the packages are installed, but programs of %s are not in %s", strings.Join(missing, ", "), Path)
+	}
+	return nil
 }
 
 // forbidServices keeps packages from starting their services (policy-rc.d, see

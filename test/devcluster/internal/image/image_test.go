@@ -31,7 +31,7 @@ func TestTheSameInputGivesTheSameBytes(t *testing.T) {
 	var built [2][]byte
 	for i := range built {
 		spec := Spec{
-			Ref: "example.test/x:1", User: "65532", WorkDir: "/", Entrypoint: []string{"/prog"},
+			Ref: "example.test/image:1", User: "65532", WorkDir: "/", Entrypoint: []string{"/prog"},
 			Env: []string{"A=b"}, Expose: []string{"80", "53/udp", "443"}, Files: files,
 		}
 		out := filepath.Join(dir, "out.tar")

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -100,7 +101,7 @@ func (ca *CA) Issue(name string, subject pkix.Name, dns []string, ips []net.IP) 
 
 // Kubeconfig issues a client certificate and writes a kubeconfig that carries it.
 func (ca *CA) Kubeconfig(path, server, cluster, user string, groups []string) error {
-	name := "client-" + user
+	name := "client-" + url.PathEscape(user) // a user's name may hold anything
 	if err := ca.Issue(name, pkix.Name{CommonName: user, Organization: groups}, nil, nil); err != nil {
 		return err
 	}
