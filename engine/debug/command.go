@@ -1,6 +1,7 @@
 package debug
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -86,7 +87,7 @@ func findCommand(c *config, env []string) ([]string, *protocol.Error) {
 	path, err := sandbox.LookPath(args[0], dir, env)
 	if err != nil {
 		missing := protocol.Errorf(protocol.CodeAdapterMissing, "the debug adapter %s can't be started: %w", args[0], cause(err))
-		if exec.ErrNotFound == cause(err) {
+		if errors.Is(err, exec.ErrNotFound) {
 			missing = protocol.Errorf(protocol.CodeAdapterMissing, "the debug adapter %s is not in PATH: install it or write its full path in \"adapter\"", args[0])
 		}
 		return nil, missing

@@ -30,7 +30,6 @@ func delveAdapter() *adapter {
 			return append(slices.Clone(args), "--client-addr=unix:"+address)
 		},
 		dir:       func(c *config) string { return c.text("dlvCwd") },
-		noise:     "Type 'dlv help' for list of commands.\n",
 		envMember: "env",
 		env:       envObject,
 		builds:    true,
@@ -234,12 +233,10 @@ func findGoTool(name string, env []string) string {
 	return ""
 }
 
-// finishDelve makes the output come as events, and keeps the binary out of the
-// user's sources, where it would stay behind after a crash.
+// finishDelve keeps the binary out of the user's sources, where it would stay behind
+// after a crash. The program's output is left to Delve's own standard output, which
+// is read here: its output events end with a restart.
 func finishDelve(c *config, dir string) {
-	if !c.has("outputMode") && !c.has("stdoutTo") && !c.has("stderrTo") {
-		c.set("outputMode", "remote")
-	}
 	mode := c.text("mode")
 	if !c.has("output") && (mode == "debug" || mode == "test") {
 		name := "debuggee"

@@ -115,7 +115,7 @@ func TestDelveBreakpointWithThePodsEnvironment(t *testing.T) {
 	e.call("disconnect", map[string]any{})
 	reason, code := s.waitDone(t)
 	if code == nil || *code != 3 {
-		t.Logf("the exit code is not known: %v (%s)", code, reason)
+		t.Errorf("exit code %v (%s)", code, reason)
 	}
 	waitTreeGone(t, t.Name())
 	if s.host.ended() == 0 {
@@ -261,4 +261,38 @@ func freeTestAddress(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return address
+}
+
+// stopped waits for the breakpoint and gives the thread.
+func (e *editor) stopped() int {
+	e.t.Helper()
+	var body struct {
+		ThreadID int    `json:"threadId"`
+		Reason   string `json:"reason"`
+	}
+	// A debugger that halts the program for its own ends tells that as a stop as well.
+	e.wait("a stop at a breakpoint", func(m *message) bool {
+		m.body(&body)
+		return m.event == "stopped" && body.Reason == "breakpoint"
+	})
+	return body.ThreadID
+}
+
+// evaluate evaluates an expression in the topmost frame.
+func (e *editor) evaluate(thread int, expression string) string {
+	e.t.Helper()
+	var stack struct {
+		StackFrames []struct {
+			ID int `json:"id"`
+		} `json:"stackFrames"`
+	}
+	e.call("stackTrace", map[string]any{"threadId": thread}).body(&stack)
+	if len(stack.StackFrames) == 0 {
+		e.t.Fatal("no stack")
+	}
+	var result struct {
+		Result string `json:"result"`
+	}
+	e.call("evaluate", map[string]any{"expression": expression, "frameId": stack.StackFrames[0].ID, "context": "watch"}).body(&result)
+	return result.Result
 }

@@ -3,6 +3,7 @@
 package debug
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -29,4 +30,9 @@ func listenEndpoint(dir string) (net.Listener, protocol.Endpoint, error) {
 		return nil, protocol.Endpoint{}, errors.Join(err, l.Close())
 	}
 	return l, protocol.Endpoint{Network: "unix", Address: path}, nil
+}
+
+func dialNetwork(ctx context.Context, endpoint *protocol.Endpoint) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, endpoint.Network, endpoint.Address)
 }

@@ -1,6 +1,7 @@
 package debug
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"net"
@@ -24,4 +25,12 @@ func listenEndpoint(string) (net.Listener, protocol.Endpoint, error) {
 		return nil, protocol.Endpoint{}, err
 	}
 	return l, protocol.Endpoint{Network: "pipe", Address: path}, nil
+}
+
+func dialNetwork(ctx context.Context, endpoint *protocol.Endpoint) (net.Conn, error) {
+	if endpoint.Network == "pipe" {
+		return winio.DialPipeContext(ctx, endpoint.Address)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, endpoint.Network, endpoint.Address)
 }

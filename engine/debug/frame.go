@@ -3,6 +3,7 @@ package debug
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -32,7 +33,7 @@ func readFrame(r *bufio.Reader) ([]byte, error) {
 	for lines := 0; ; lines++ {
 		line, err := readHeaderLine(r)
 		if err != nil {
-			if err == io.EOF && (lines > 0 || line != "") {
+			if errors.Is(err, io.EOF) && (lines > 0 || line != "") {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err
@@ -64,7 +65,7 @@ func readFrame(r *bufio.Reader) ([]byte, error) {
 	var content bytes.Buffer
 	content.Grow(int(min(length, 64<<10)))
 	if _, err := io.CopyN(&content, r, length); err != nil {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		return nil, err
@@ -81,7 +82,7 @@ func readHeaderLine(r *bufio.Reader) (string, error) {
 		if len(line) > maxHeaderLine {
 			return "", &frameError{fmt.Sprintf("header %.60q", line)}
 		}
-		if err == bufio.ErrBufferFull {
+		if errors.Is(err, bufio.ErrBufferFull) {
 			continue
 		}
 		return strings.TrimRight(string(line), "\r\n"), err

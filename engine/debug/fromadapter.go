@@ -50,7 +50,7 @@ func (p *proxy) adapterResponse(m *message) {
 	case "disconnect":
 		// Most adapters end now, some after a last event; those that don't are ended.
 		p.ending, p.disconnected = true, true
-		p.deadlineFor(disconnectTime)
+		p.deadlineFor(p.patience)
 	}
 }
 
@@ -165,4 +165,3 @@ func (p *proxy) enterTerminal(m *message) (*message, error) {
 	}
 	return m.replaced("arguments", changed)
 }
-

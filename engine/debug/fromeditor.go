@@ -75,6 +75,10 @@ func (p *proxy) answerForAdapter(m *message) {
 
 // holdLaunch keeps a launch, and what follows it, until the session's environment is there.
 func (p *proxy) holdLaunch(m *message) {
+	if p.failure != nil {
+		p.editor.send(errorResponse(m, p.failure))
+		return
+	}
 	p.launch = m
 	p.blocked++
 	go func() {
@@ -128,6 +132,7 @@ func (p *proxy) release() {
 
 // launchFailed: the session can't be had. The editor ends it when it is told.
 func (p *proxy) launchFailed(err *protocol.Error) {
+	p.failure = err
 	p.outcome.reason = or(p.outcome.reason, err.Error())
 	p.fail(err)
 	p.failLaunch(err)
@@ -173,16 +178,27 @@ func (p *proxy) end(m *message) {
 		}
 		if m.command == "disconnect" {
 			p.ending = true
-			p.deadlineFor(disconnectTime)
-			arguments, err := setMember(m.get("arguments"), "terminateDebuggee", json.RawMessage("true"))
-			if err == nil {
-				if changed, err := m.replaced("arguments", arguments); err == nil {
-					m = changed
-				}
-			}
+			p.deadlineFor(p.patience)
+			m = p.thorough(m)
 		}
 		p.forward(m)
 	})
+}
+
+// thorough makes a disconnect end the debuggee: it can't live on without its session.
+func (p *proxy) thorough(m *message) *message {
+	arguments, err := setMember(m.get("arguments"), "terminateDebuggee", json.RawMessage("true"))
+	if err == nil && p.last {
+		arguments, err = setMember(arguments, "restart", json.RawMessage("false"))
+	}
+	if err != nil {
+		return m
+	}
+	changed, err := m.replaced("arguments", arguments)
+	if err != nil {
+		return m
+	}
+	return changed
 }
 
 // cancelRequest translates the number of the request to cancel; one that is held back is ours.

@@ -71,13 +71,6 @@ func (p *port) read() {
 	}
 }
 
-// next gives the number of the next message that goes.
-func (p *port) next() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.seq + 1
-}
-
 // pass sends a message that somebody else made, numbered anew, with other values
 // for some members. It gives the number.
 func (p *port) pass(m *message, values map[string]json.RawMessage) int {

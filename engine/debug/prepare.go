@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+
+	"github.com/kubetunnel/kubetunnel/protocol"
 )
 
 // prepared makes the launch arguments for the adapter out of the editor's: resolved
@@ -16,7 +18,7 @@ func (o *Options) prepared(arguments json.RawMessage, pod []string) (json.RawMes
 		return nil, err
 	}
 	entry := lookup(o.Adapter)
-	if entry == nil || entry.mode != "proxy" {
+	if entry == nil || entry.mode != protocol.ModeProxy {
 		return nil, fmt.Errorf("adapter %q can't be proxied", o.Adapter)
 	}
 	// Editors leave out what named the adapter; what the session was started with counts.

@@ -4,201 +4,286 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"io"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/kubetunnel/kubetunnel/engine/sandbox"
 	"github.com/kubetunnel/kubetunnel/protocol"
 )
 
-// ProcessOptions is what a command without a debugger is run from.
+// processGrace is what a command gets to end by itself after SIGTERM.
+const processGrace = 2 * time.Second
+
+// ProcessOptions is what a command without a debugger is run with.
 type ProcessOptions struct {
 	Sandbox sandbox.Sandbox
 	Command protocol.Command
 	Host    Host
-	Log     *slog.Logger
 	// Env is the workstation's environment; nil = this process's.
 	Env []string
+	// Stdin, Stdout and Stderr take the place of nothing and of the host's output: a
+	// terminal's own, for instance.
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
 }
 
-// Process is a session's command without a debugger. Its goroutine, run, starts
-// it as soon as the environment is there, starts it again when Restart asks, and
-// ends when it has ended, or by Close.
+// Process is a session's command.
+//
+// Its goroutine, serve, starts the command once the environment is there, waits for
+// its end, and starts it again when asked to; it ends with the command or with Close.
 type Process struct {
-	opts   ProcessOptions
-	ctx    context.Context
-	cancel context.CancelFunc
-	done   chan struct{}
-	again  chan chan error
+	opts     ProcessOptions
+	ctx      context.Context
+	cancel   context.CancelFunc
+	restarts chan chan error
+	stop     chan struct{}
+	done     chan struct{}
 
 	mu       sync.Mutex
-	running  sandbox.Process
+	stopping bool
 	reason   string
 	exitCode *int
 }
 
-// killGrace is how long a program may take to end after SIGTERM.
-const killGrace = 2 * time.Second
-
-// NewProcess prepares a command; it starts when the app's environment is there.
-func NewProcess(opts ProcessOptions) (*Process, error) {
-	if opts.Sandbox == nil || opts.Host == nil || len(opts.Command.Args) == 0 {
-		return nil, errors.New("a process needs a sandbox, a host and a command")
+// RunProcess runs a command in the sandbox.
+func RunProcess(opts ProcessOptions) (*Process, error) {
+	if opts.Sandbox == nil || opts.Host == nil {
+		return nil, errors.New("a command needs a sandbox and a host")
+	}
+	if len(opts.Command.Args) == 0 || opts.Command.Args[0] == "" {
+		return nil, protocol.Errorf(protocol.CodeProcessStartFailed, "the command is empty: name a program to run")
 	}
 	if opts.Env == nil {
 		opts.Env = os.Environ()
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	p := &Process{opts: opts, ctx: ctx, cancel: cancel, done: make(chan struct{}), again: make(chan chan error)}
-	go p.run()
+	p := &Process{opts: opts, restarts: make(chan chan error), stop: make(chan struct{}), done: make(chan struct{})}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	go p.serve()
 	return p, nil
 }
 
-// Endpoint is nil: nobody speaks DAP to a command.
+// Endpoint is nil: there is nothing to speak DAP with.
 func (p *Process) Endpoint() *protocol.Endpoint { return nil }
 
 // Done is closed when the command has ended for good.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Result tells how it ended, once Done is closed.
+// Result tells how it ended.
 func (p *Process) Result() (reason string, exitCode *int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.reason, p.exitCode
 }
 
-func (p *Process) end(reason string, exitCode *int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.reason, p.exitCode = reason, exitCode
-}
-
-func (p *Process) run() {
-	defer close(p.done)
-	pod, err := p.opts.Host.Environment(p.ctx)
-	if err != nil {
-		p.end(err.Error(), nil)
-		return
-	}
-	env := MergeEnvironment(p.opts.Env, pod, p.opts.Sandbox.Environ(), p.opts.Command.Env)
-	for answer := (chan error)(nil); ; {
-		process, err := p.start(env)
-		if answer != nil {
-			answer <- err
-		}
-		if err != nil {
-			p.opts.Host.Output("stderr", err.Error()+"\n")
-			p.end(err.Error(), nil)
-			return
-		}
-		if answer = p.wait(process); answer == nil {
-			return
-		}
-	}
-}
-
-func (p *Process) start(env []string) (sandbox.Process, error) {
-	c := p.opts.Command
-	process, err := p.opts.Sandbox.Start(p.ctx, sandbox.Command{
-		Args: c.Args, Dir: c.Cwd, Env: env, Stdout: output{p.opts.Host, "stdout"}, Stderr: output{p.opts.Host, "stderr"},
-	})
-	if err != nil {
-		return nil, protocol.Errorf(protocol.CodeProcessStartFailed, "%q can't be started: %w", c.Args[0], err).At(protocol.StageDebugger)
-	}
-	p.mu.Lock()
-	p.running = process
-	p.mu.Unlock()
-	return process, nil
-}
-
-// wait waits for the process's end. It returns the channel to answer when it is
-// to be started again, nil when it has ended for good.
-func (p *Process) wait(process sandbox.Process) (again chan error) {
-	ended := make(chan struct{})
-	var code int
-	var err error
-	go func() {
-		defer close(ended)
-		code, err = process.Wait(p.ctx)
-	}()
-	select {
-	case <-ended:
-		if err != nil {
-			p.end(err.Error(), nil)
-			return nil
-		}
-		p.end(fmt.Sprintf("the program ended with code %d", code), &code)
-		return nil
-	case again = <-p.again:
-		p.stop(p.ctx, process)
-		<-ended
-		return again
-	}
-}
-
-// stop ends the process itself; what it has left behind ends with the sandbox.
-func (p *Process) stop(ctx context.Context, process sandbox.Process) {
-	_ = process.Signal(terminateSignal)
-	ctx, cancel := context.WithTimeout(ctx, killGrace)
-	defer cancel()
-	if _, err := process.Wait(ctx); err != nil {
-		_ = process.Signal(os.Kill)
-	}
-}
-
 // Restart ends the command and starts it again.
 func (p *Process) Restart(ctx context.Context) error {
-	p.opts.Host.BeforeEnd(ctx)
 	answer := make(chan error, 1)
 	select {
-	case p.again <- answer:
+	case p.restarts <- answer:
 	case <-p.done:
-		return protocol.Errorf(protocol.CodeSessionEnded, "the program has ended")
+		return protocol.Errorf(protocol.CodeProcessStartFailed, "the command has ended: %s", p.reason)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
 	case err := <-answer:
 		return err
-	case <-p.done:
-		reason, _ := p.Result()
-		return protocol.Errorf(protocol.CodeSessionEnded, "the program has ended: %s", reason)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// Terminate ends the command: politely, then not.
+// Terminate ends the command in an orderly way, bounded by ctx. It may be called twice.
 func (p *Process) Terminate(ctx context.Context) {
 	p.mu.Lock()
-	process := p.running
-	p.mu.Unlock()
-	if process != nil {
-		p.stop(ctx, process)
+	if !p.stopping {
+		p.stopping = true
+		close(p.stop)
 	}
-	_ = p.Close()
+	p.mu.Unlock()
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+	}
 }
 
-// Fail has nobody to tell but the session's own listeners.
-func (p *Process) Fail(error) {}
+// Fail tells the user that the session can't be had.
+func (p *Process) Fail(err error) {
+	p.opts.Host.Output("stderr", "kubetunnel: "+errorText(asProtocolError(err, protocol.CodeProcessStartFailed))+"\n")
+}
 
-// Close ends the goroutine. It may be called twice.
+// Close ends the command at once. It may be called twice.
 func (p *Process) Close() error {
 	p.cancel()
 	<-p.done
 	return nil
 }
 
-// output passes what a process writes on to the session.
-type output struct {
-	host     Host
-	category string
+func (p *Process) serve() {
+	defer close(p.done)
+	defer p.cancel()
+	pod, err := p.environment()
+	if err != nil {
+		p.ended(err.Error(), nil)
+		return
+	}
+	var restarted chan error
+	for {
+		run, err := p.start(pod)
+		if restarted != nil {
+			restarted <- err
+			restarted = nil
+		}
+		if err != nil {
+			p.Fail(err)
+			p.ended(err.Error(), nil)
+			return
+		}
+		again, reason, code := p.wait(run)
+		run.close()
+		if again == nil {
+			p.ended(reason, code)
+			return
+		}
+		restarted = again
+	}
 }
 
-// Write never fails: a program must not end because nobody reads.
-func (o output) Write(b []byte) (int, error) {
-	o.host.Output(o.category, string(b))
-	return len(b), nil
+// environment waits for the pod's environment, or for the end.
+func (p *Process) environment() ([]string, error) {
+	ctx, cancel := context.WithCancel(p.ctx)
+	defer cancel()
+	stopped := make(chan struct{})
+	defer close(stopped)
+	go func() {
+		select {
+		case <-p.stop:
+			cancel()
+		case <-stopped:
+		}
+	}()
+	return p.opts.Host.Environment(ctx)
+}
+
+func (p *Process) ended(reason string, code *int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reason, p.exitCode = reason, code
+}
+
+// commandRun is one run of the command.
+type commandRun struct {
+	process  sandbox.Process
+	captures []*capture
+	exited   chan struct{}
+	code     int
+}
+
+func (p *Process) start(pod []string) (*commandRun, error) {
+	run := &commandRun{exited: make(chan struct{})}
+	cmd := p.opts.Command
+	stdout, err := run.output(p.opts.Stdout, func(text string) { p.opts.Host.Output("stdout", text) })
+	if err != nil {
+		return nil, err
+	}
+	stderr, err := run.output(p.opts.Stderr, func(text string) { p.opts.Host.Output("stderr", text) })
+	if err != nil {
+		run.close()
+		return nil, err
+	}
+	run.process, err = p.opts.Sandbox.Start(p.ctx, sandbox.Command{
+		Args: cmd.Args, Dir: cmd.Cwd, Stdin: p.opts.Stdin, Stdout: stdout, Stderr: stderr,
+		Env: MergeEnvironment(p.opts.Env, pod, p.opts.Sandbox.Environ(), cmd.Env),
+	})
+	if err != nil {
+		run.close()
+		return nil, protocol.Errorf(protocol.CodeProcessStartFailed, "the command %s can't be started: %w", cmd.Args[0], err)
+	}
+	go func() {
+		defer close(run.exited)
+		// The sandbox ends every process, so this wait has an end.
+		run.code, _ = run.process.Wait(context.Background())
+	}()
+	return run, nil
+}
+
+// output captures what nobody else takes.
+func (r *commandRun) output(to io.Writer, show func(string)) (io.Writer, error) {
+	if to != nil {
+		return to, nil
+	}
+	c, err := newCapture(show)
+	if err != nil {
+		return nil, err
+	}
+	r.captures = append(r.captures, c)
+	return c.write, nil
+}
+
+// close shows the last output and ends the captures.
+func (r *commandRun) close() {
+	var shown sync.WaitGroup
+	done := make(chan struct{})
+	shown.Add(len(r.captures))
+	for _, c := range r.captures {
+		c.mark(shown.Done)
+	}
+	go func() {
+		shown.Wait()
+		close(done)
+	}()
+	timer := time.NewTimer(drainTime)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+	for _, c := range r.captures {
+		c.close()
+	}
+}
+
+// wait waits for the command's end, or ends it: again is set when it is to start anew.
+func (p *Process) wait(run *commandRun) (again chan error, reason string, code *int) {
+	select {
+	case <-run.exited:
+		return nil, fmt.Sprintf("the command has ended with exit code %d", run.code), &run.code
+	case answer := <-p.restarts:
+		p.endRun(run)
+		return answer, "", nil
+	case <-p.stop:
+		p.endRun(run)
+		return nil, "the session was stopped", &run.code
+	case <-p.ctx.Done():
+		ctx, cancel := context.WithTimeout(context.Background(), adapterEndTime)
+		defer cancel()
+		_ = run.process.End(ctx) // what is left ends with the sandbox
+		return nil, "the session was stopped", nil
+	}
+}
+
+// endRun sends new calls to the origin, then asks the command to end, then ends it.
+func (p *Process) endRun(run *commandRun) {
+	before, cancel := context.WithTimeout(context.Background(), beforeEndTime)
+	p.opts.Host.BeforeEnd(before)
+	cancel()
+	// A command that has ended can't take the signal, and need not.
+	_ = run.process.Signal(syscall.SIGTERM)
+	grace := time.NewTimer(processGrace)
+	defer grace.Stop()
+	select {
+	case <-run.exited:
+	case <-grace.C:
+	case <-p.ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), adapterEndTime)
+	defer cancel()
+	_ = run.process.End(ctx) // with its children; what is left ends with the sandbox
+	select {
+	case <-run.exited:
+	case <-ctx.Done():
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/go-dap"
@@ -23,6 +24,8 @@ const (
 	// goodbyeTime is what an editor gets to say disconnect once the session has ended.
 	goodbyeTime = 3 * time.Second
 	flushTime   = time.Second
+	// drainTime is how long the end of a program waits for its last output.
+	drainTime = time.Second
 )
 
 // proxyConfig is what one connection of an editor is served with.
@@ -33,6 +36,10 @@ type proxyConfig struct {
 	prepare func(arguments json.RawMessage, pod []string) (json.RawMessage, error)
 	// enter gives the command line by which a terminal of the editor joins the sandbox.
 	enter func(args []string) ([]string, error)
+	// patience is what the adapter gets to end its debuggee; 0 = disconnectTime.
+	patience time.Duration
+	// last: nobody waits for the editor to come back after a restart.
+	last bool
 }
 
 // proxy passes DAP between one editor connection and one adapter. Its state belongs to
@@ -57,7 +64,7 @@ type proxy struct {
 	// own are our own requests to the adapter.
 	own map[int]func(*message)
 
-	initialized  bool     // the editor has its answer to initialize
+	initialized  bool               // the editor has its answer to initialize
 	early        []*dap.OutputEvent // what was to be shown before that
 	capabilities struct {
 		SupportsRestartRequest bool `json:"supportsRestartRequest"`
@@ -67,6 +74,7 @@ type proxy struct {
 	held    []*message // in their order
 	pod     []string
 	noDebug bool
+	failure *protocol.Error // why there is nothing to launch any more
 
 	adapterIn   chan *message // nil once the adapter has gone
 	adapterGone bool
@@ -74,9 +82,9 @@ type proxy struct {
 	terminated  bool // the editor has been told
 	// disconnected: the editor has the answer to its disconnect.
 	disconnected bool
-	finished    bool // run is to return
-	deadline    <-chan time.Time
-	outcome     outcome
+	finished     bool // run is to return
+	deadline     <-chan time.Time
+	outcome      outcome
 }
 
 // outcome is how a connection ended.
@@ -93,6 +101,9 @@ func newProxy(ctx context.Context, cfg proxyConfig, editor *port, adapter *runni
 		posts: make(chan func()), done: make(chan struct{}),
 		own: map[int]func(*message){}, adapterIn: adapter.port.in,
 	}
+	if p.patience == 0 {
+		p.patience = disconnectTime
+	}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	return p
 }
@@ -100,7 +111,6 @@ func newProxy(ctx context.Context, cfg proxyConfig, editor *port, adapter *runni
 // run serves until editor, adapter or ctx ends. The adapter's tree has ended when it
 // returns, and both connections are closed.
 func (p *proxy) run() outcome {
-	defer close(p.done)
 	editorIn := p.editor.in
 	ctxDone := p.ctx.Done()
 	for !p.finished {
@@ -114,7 +124,17 @@ func (p *proxy) run() outcome {
 			p.fromEditor(m)
 		case m, ok := <-p.adapterIn:
 			if !ok {
-				p.adapterEnded()
+				p.adapterIn, p.adapterGone = nil, true
+				p.afterOutput(p.adapterEnded)
+				continue
+			}
+			if m.kind == "event" && (m.event == "exited" || m.event == "terminated") {
+				in := p.adapterIn
+				p.adapterIn = nil
+				p.afterOutput(func() {
+					p.adapterIn = in
+					p.fromAdapter(m)
+				})
 				continue
 			}
 			p.fromAdapter(m)
@@ -136,6 +156,7 @@ func (p *proxy) run() outcome {
 	defer cancel()
 	p.editor.flush(flush)
 	p.editor.close()
+	close(p.done)
 	p.adapter.end()
 	return p.outcome
 }
@@ -216,6 +237,18 @@ func (p *proxy) editorGone() {
 	p.beforeEnd(func() { p.disconnectAdapter(false, func() { p.finished = true }) })
 }
 
+// afterOutput goes on with then when the output so far has been shown: a program's last
+// words come before the news of its end.
+func (p *proxy) afterOutput(then func()) {
+	var once sync.Once
+	goOn := func() { once.Do(func() { p.post(then) }) }
+	timer := time.AfterFunc(drainTime, goOn)
+	p.adapter.drained(func() {
+		timer.Stop()
+		goOn()
+	})
+}
+
 // beforeEnd sends new calls to the origin, then goes on with then.
 func (p *proxy) beforeEnd(then func()) {
 	go func() {
@@ -233,7 +266,7 @@ func (p *proxy) disconnectAdapter(restart bool, then func()) {
 		then()
 		return
 	}
-	p.deadline = time.After(disconnectTime)
+	p.deadlineFor(p.patience)
 	p.request("disconnect", dap.DisconnectArguments{TerminateDebuggee: true, Restart: restart}, func(*message) { then() })
 }
 
@@ -245,7 +278,6 @@ func (p *proxy) request(command string, arguments any, answered func(*message)) 
 
 // adapterEnded: its connection is closed or carries what isn't DAP.
 func (p *proxy) adapterEnded() {
-	p.adapterIn, p.adapterGone = nil, true
 	own := p.own
 	p.own = map[int]func(*message){}
 	defer func() {

@@ -49,8 +49,6 @@ type adapter struct {
 	// transport tells how to reach the adapter, and address adds what it must be told for it.
 	transport func(c *config) transport
 	address   func(args []string, address string) []string
-	// noise is what it writes beside DAP and nobody needs to read.
-	noise string
 	// dir is the adapter's working folder.
 	dir func(c *config) string
 	// env says where the debuggee's environment goes in the launch arguments, and how.

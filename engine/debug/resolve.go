@@ -15,6 +15,9 @@ type ResolveOptions struct {
 	Folder string
 	// Env is the workstation's environment; nil = this process's.
 	Env []string
+	// Exec is the command line by which an adapter that lives in the editor starts its
+	// debuggee in the session: the program and its arguments follow.
+	Exec []string
 }
 
 // Resolve tells what a launch configuration comes to. What is wrong with it is in
@@ -25,12 +28,15 @@ func Resolve(target protocol.Target, launch json.RawMessage, opts ResolveOptions
 	if err != nil {
 		return nil, err
 	}
-	result := &protocol.ResolveSessionResult{Kind: protocol.KindDebug}
-	a := c.adapter()
-	if a == nil {
-		result.Diagnostics = c.findings
-		return result, nil
+	if a := c.adapter(); a != nil {
+		return c.resolveFor(a, target, opts), nil
 	}
+	return &protocol.ResolveSessionResult{Kind: protocol.KindDebug, Diagnostics: c.findings}, nil
+}
+
+// resolveFor resolves for one entry of the registry.
+func (c *config) resolveFor(a *adapter, target protocol.Target, opts ResolveOptions) *protocol.ResolveSessionResult {
+	result := &protocol.ResolveSessionResult{Kind: protocol.KindDebug}
 	result.Adapter, result.Mode = a.name, a.mode
 	checkCommon(c, target)
 	a.resolve(c)
@@ -39,8 +45,11 @@ func Resolve(target protocol.Target, launch json.RawMessage, opts ResolveOptions
 			c.findings = append(c.findings, missing.Diagnostic(protocol.SeverityError, "launch.type"))
 		}
 	}
+	if a.mode == protocol.ModeLauncher && c.failed() == nil {
+		a.launcher(c, opts.Exec)
+	}
 	result.Launch, result.Diagnostics = c.raw(), c.findings
-	return result, nil
+	return result
 }
 
 func environOr(env []string) []string {

@@ -33,6 +33,8 @@ type runningAdapter struct {
 	code    int
 	// last is the end of what it wrote to standard error.
 	last *tail
+	// captures are its standard output, unless that carries DAP, and its standard error.
+	captures []*capture
 }
 
 // adapterStart is what an adapter is started with.
@@ -115,11 +117,23 @@ func freeAddress(ctx context.Context) (string, error) {
 
 func (s adapterStart) launch(ctx context.Context, r *runningAdapter, args []string, stdin io.Reader, stdout io.Writer) error {
 	if stdout == nil {
-		stdout = outputWriter(func(text string) { s.show("stdout", text) })
+		c, err := newCapture(func(text string) { s.output("stdout", text) })
+		if err != nil {
+			return err
+		}
+		r.captures = append(r.captures, c)
+		stdout = c.write
 	}
+	stderr, err := newCapture(func(text string) {
+		_, _ = r.last.Write([]byte(text))
+		s.output("stderr", text)
+	})
+	if err != nil {
+		return err
+	}
+	r.captures = append(r.captures, stderr)
 	process, err := s.box.Start(ctx, sandbox.Command{
-		Args: args, Dir: s.entry.dir(s.config), Env: s.env, Stdin: stdin, Stdout: stdout,
-		Stderr: io.MultiWriter(r.last, outputWriter(func(text string) { s.show("stderr", text) })),
+		Args: args, Dir: s.entry.dir(s.config), Env: s.env, Stdin: stdin, Stdout: stdout, Stderr: stderr.write,
 	})
 	if err != nil {
 		return err
@@ -131,16 +145,6 @@ func (s adapterStart) launch(ctx context.Context, r *runningAdapter, args []stri
 		r.code, _ = process.Wait(context.Background())
 	}()
 	return nil
-}
-
-// show passes on what the adapter, or a program that shares its output, writes.
-func (s adapterStart) show(category, text string) {
-	if s.entry.noise != "" {
-		text = strings.ReplaceAll(text, s.entry.noise, "")
-	}
-	if text != "" {
-		s.output(category, text)
-	}
 }
 
 func (s adapterStart) connectStdio(ctx context.Context, r *runningAdapter, args []string) (io.ReadWriteCloser, error) {
@@ -251,6 +255,11 @@ func (r *runningAdapter) end() {
 	if r.port != nil {
 		r.port.close()
 	}
+	defer func() {
+		for _, c := range r.captures {
+			c.close()
+		}
+	}()
 	if r.process == nil {
 		return
 	}
@@ -264,12 +273,17 @@ func (r *runningAdapter) end() {
 	}
 }
 
-// outputWriter gives text as it comes.
-type outputWriter func(text string)
-
-func (w outputWriter) Write(p []byte) (int, error) {
-	w(string(p))
-	return len(p), nil
+// drained calls then when all that was written until now has been shown.
+func (r *runningAdapter) drained(then func()) {
+	left := atomic.Int32{}
+	left.Store(int32(len(r.captures)))
+	for _, c := range r.captures {
+		c.mark(func() {
+			if left.Add(-1) == 0 {
+				then()
+			}
+		})
+	}
 }
 
 // tail keeps the last of what was written.

@@ -164,7 +164,7 @@ func (s *enterServer) close() {
 // runEnter is the client: it stays in the terminal for as long as the program runs.
 func runEnter(args []string) int {
 	if len(args) < 2 {
-		return enterFailed(errors.New("usage: " + enterArg + " SOCKET PROGRAM ARGS..."))
+		return enterFailed(errors.New("usage: " + enterArg + " SOCKET PROGRAM [ARGUMENT]"))
 	}
 	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: args[0], Net: "unix"})
 	if err != nil {

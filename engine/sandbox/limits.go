@@ -14,9 +14,9 @@ func loopbackLimits() []string {
 	switch runtime.GOOS {
 	case "linux":
 	case "darwin":
-		limits = append(limits, "On macOS it can't be told which process listens on a port, and a daemon that has left its process group is not ended with the session.")
+		limits = append(limits, "On macOS it can't be told which process listens on a port, a daemon that has left its process group is not ended with the session, and other users of this machine can use the session's proxies.")
 	case "windows":
-		limits = append(limits, "On Windows it can't be told which process listens on a port, processes are ended without a chance to finish, and a program that the editor starts in its own terminal does not join the session.")
+		limits = append(limits, "On Windows it can't be told which process listens on a port, processes are ended without a chance to finish, other users of this machine can use the session's proxies, and a program that the editor starts in its own terminal does not join the session.")
 	default:
 		limits = append(limits, "On this system it can't be told which process listens on a port.")
 	}

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -21,15 +22,11 @@ const (
 // stays cheap on a machine with many connections. A socket is opened each time:
 // no state to go wrong, a few microseconds.
 func listListenersByNetlink(port int) ([]listenSocket, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
+	fd, err := openDiag()
 	if err != nil {
-		return nil, fmt.Errorf("netlink socket: %w", err)
+		return nil, err
 	}
 	defer func() { _ = unix.Close(fd) }()
-	timeout := unix.NsecToTimeval(time.Second.Nanoseconds())
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
-		return nil, fmt.Errorf("netlink timeout: %w", err)
-	}
 	var sockets []listenSocket
 	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
 		found, err := dumpListeners(fd, family, port)
@@ -41,16 +38,37 @@ func listListenersByNetlink(port int) ([]listenSocket, error) {
 	return sockets, nil
 }
 
-func dumpListeners(fd int, family byte, port int) ([]listenSocket, error) {
+// openDiag opens a socket for questions about sockets.
+func openDiag() (int, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
+	if err != nil {
+		return -1, fmt.Errorf("netlink socket: %w", err)
+	}
+	timeout := unix.NsecToTimeval(time.Second.Nanoseconds())
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
+		_ = unix.Close(fd)
+		return -1, fmt.Errorf("netlink timeout: %w", err)
+	}
+	return fd, nil
+}
+
+// diagRequest is a question about TCP sockets in some states; the socket's own part
+// begins 8 bytes after the header.
+func diagRequest(family byte, flags uint16, states uint32) []byte {
 	request := make([]byte, unix.NLMSG_HDRLEN+inetDiagReqSize)
 	ne := binary.NativeEndian
 	ne.PutUint32(request[0:], uint32(len(request)))
 	ne.PutUint16(request[4:], sockDiagByFamily)
-	ne.PutUint16(request[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
+	ne.PutUint16(request[6:], unix.NLM_F_REQUEST|flags)
 	body := request[unix.NLMSG_HDRLEN:]
 	body[0], body[1] = family, unix.IPPROTO_TCP
-	ne.PutUint32(body[4:], 1<<tcpListen)
-	binary.BigEndian.PutUint16(body[8:], uint16(port))
+	ne.PutUint32(body[4:], states)
+	return request
+}
+
+func dumpListeners(fd int, family byte, port int) ([]listenSocket, error) {
+	request := diagRequest(family, unix.NLM_F_DUMP, 1<<tcpListen)
+	binary.BigEndian.PutUint16(request[unix.NLMSG_HDRLEN+8:], uint16(port))
 	if err := unix.Sendto(fd, request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return nil, fmt.Errorf("netlink request: %w", err)
 	}
@@ -58,7 +76,7 @@ func dumpListeners(fd int, family byte, port int) ([]listenSocket, error) {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, _, err := unix.Recvfrom(fd, buffer, 0)
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {

@@ -55,17 +55,24 @@ func newOutbound(ctx context.Context, cfg Config, log *slog.Logger) (*outbound, 
 func (o *outbound) listen(ctx context.Context, forwards map[int]string) error {
 	var lc net.ListenConfig
 	var err error
-	if o.socks, err = lc.Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
+	listen := func(address string) (net.Listener, error) {
+		l, err := lc.Listen(ctx, "tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		return guarded{Listener: l, log: o.log}, nil
+	}
+	if o.socks, err = listen("127.0.0.1:0"); err != nil {
 		return fmt.Errorf("listening for the SOCKS5 proxy: %w", err)
 	}
-	if o.web, err = lc.Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
+	if o.web, err = listen("127.0.0.1:0"); err != nil {
 		return fmt.Errorf("listening for the HTTP proxy: %w", err)
 	}
 	for port, target := range forwards {
 		if _, _, err := net.SplitHostPort(target); err != nil {
 			return fmt.Errorf("forward of port %d: %w", port, err)
 		}
-		l, err := lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		l, err := listen(net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			return fmt.Errorf("forward of port %d to %s: %w", port, target, err)
 		}

@@ -27,6 +27,3 @@ func (p *process) Wait(ctx context.Context) (int, error) {
 func (p *process) Signal(sig os.Signal) error { return p.super.signal(p.child, sig) }
 
 func (p *process) End(ctx context.Context) error { return p.super.end(ctx, p.child) }
-
-// exited is closed when the process has ended.
-func (p *process) exited() <-chan struct{} { return p.child.exit }

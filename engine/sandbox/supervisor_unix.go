@@ -48,6 +48,13 @@ type childProcess struct {
 	err    error
 }
 
+// startTime bounds a request to an init that does not answer.
+const startTime = 30 * time.Second
+
+// initMarker is set in an init's own environment, not in that of what it starts: a
+// program that forgets MaybeRunInit must not start itself for ever.
+const initMarker = "KUBETUNNEL_INIT"
+
 func newSupervisor(onChange func()) (*supervisor, error) {
 	path, err := initCommandPath()
 	if err != nil {
@@ -64,11 +71,15 @@ func newSupervisor(onChange func()) (*supervisor, error) {
 		recorded: map[processID]struct{}{},
 		readDone: make(chan struct{}), exited: make(chan struct{}), done: make(chan struct{}),
 	}
+	if os.Getenv(initMarker) != "" {
+		return nil, errors.New("this program started itself as a sandbox's init, but does not call sandbox.MaybeRunInit before anything else")
+	}
 	// A session of its own: a signal to the editor's process group, or to a
 	// terminal's, must not take away the one that cleans up.
 	s.cmd = &exec.Cmd{
 		Path:        path,
 		Args:        []string{"kubetunnel-init", initArg},
+		Env:         append(os.Environ(), initMarker+"=1"),
 		ExtraFiles:  []*os.File{theirs},
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}
@@ -284,7 +295,9 @@ func (s *supervisor) start(path string, cmd Command, files []*os.File) (*childPr
 		fds[i] = int(f.Fd())
 	}
 	// Not the caller's context: a process whose start nobody waits for would be lost.
-	reply, err := s.request(context.Background(), initRequest{
+	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	defer cancel()
+	reply, err := s.request(ctx, initRequest{
 		Op: opStart, Path: path, Args: cmd.Args, Dir: cmd.Dir, Env: cmd.Env, Files: len(files),
 	}, fds)
 	if err != nil {
@@ -314,7 +327,9 @@ func (s *supervisor) signal(child *childProcess, sig os.Signal) error {
 	if !ok {
 		return fmt.Errorf("signal %v: %w", sig, errors.ErrUnsupported)
 	}
-	_, err := s.request(context.Background(), initRequest{Op: opSignal, PID: child.pid, Signal: int(number)}, nil)
+	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	defer cancel()
+	_, err := s.request(ctx, initRequest{Op: opSignal, PID: child.pid, Signal: int(number)}, nil)
 	if errors.Is(err, syscall.ESRCH) || errors.Is(err, ErrClosed) {
 		return os.ErrProcessDone
 	}

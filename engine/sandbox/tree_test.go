@@ -5,6 +5,7 @@ package sandbox
 import (
 	"bufio"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,7 +64,7 @@ func TestCloseEndsTheWholeTree(t *testing.T) {
 	if err := b.Close(t.Context()); err != nil {
 		t.Errorf("second Close: %v", err)
 	}
-	if _, err := b.Start(t.Context(), helperCommand("exit", nil)); err != ErrClosed {
+	if _, err := b.Start(t.Context(), helperCommand("exit", nil)); !errors.Is(err, ErrClosed) {
 		t.Errorf("Start after Close: %v", err)
 	}
 }
@@ -78,6 +79,8 @@ func TestKillingTheServerLeavesNoProcess(t *testing.T) {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
+	// Also when the test fails.
+	t.Cleanup(func() { _ = server.Process.Kill() })
 	lines := bufio.NewReader(out)
 	for range 2 { // the family's word and the server's
 		if line, err := lines.ReadString('\n'); line != "ready\n" {

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // world is a server and what is needed to dial it.
 type world struct {
-	t         *testing.T
+	t         testing.TB
 	serverKey PrivateKey
 	clientKey PrivateKey
 	server    *Server
@@ -30,7 +30,7 @@ type world struct {
 	allowed   sync.Map // PublicKey → Config
 }
 
-func newWorld(t *testing.T, cfg Config) *world {
+func newWorld(t testing.TB, cfg Config) *world {
 	t.Helper()
 	w := &world{t: t, serverKey: mustKey(t), clientKey: mustKey(t), sessions: make(chan *Session, 16)}
 	w.allowed.Store(w.clientKey.Public(), cfg)
@@ -60,7 +60,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 	return w
 }
 
-func mustKey(t *testing.T) PrivateKey {
+func mustKey(t testing.TB) PrivateKey {
 	t.Helper()
 	k, err := GenerateKey()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -312,6 +313,21 @@ func (a *playedAgent) client(in *v1alpha1.Intercept, attached bool, serving ...i
 	})
 }
 
+// endpoints makes the origin Service's, as the cluster leaves out pods that are on no node.
+func (k *cluster) endpoints(target string) {
+	n := namesFor(types.UID(target), "cart")
+	yes, port := true, int32(8080)
+	slice := &discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{Namespace: k.namespace, Name: n.origin() + "-test", Labels: map[string]string{
+			discoveryv1.LabelServiceName: n.origin(), discoveryv1.LabelManagedBy: "test", v1alpha1.LabelTarget: target,
+		}},
+		AddressType: discoveryv1.AddressTypeIPv4,
+		Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{"10.254.7.1"}, Conditions: discoveryv1.EndpointConditions{Ready: &yes}}},
+		Ports:       []discoveryv1.EndpointPort{{Port: &port}},
+	}
+	must(k.t, client.IgnoreAlreadyExists(k.Create(k.t.Context(), slice)))
+}
+
 // playAgent waits for the agent's pod, reads its Secret as the kubelet would, and plays it.
 func (k *cluster) playAgent() *playedAgent {
 	k.t.Helper()
@@ -357,6 +373,7 @@ func (k *cluster) playAgent() *playedAgent {
 	next := fmt.Sprintf("10.254.7.%d", k.nextIP+1)
 	k.agents[next] = a
 	k.mu.Unlock()
+	k.endpoints(pod.Labels[v1alpha1.LabelTarget])
 	if ip := k.pretend(pod); ip != next {
 		k.t.Fatalf("agent's address is %s, want %s", ip, next)
 	}

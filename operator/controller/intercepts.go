@@ -29,14 +29,14 @@ func newInformer(gone typeGone) func(toolscache.ListerWatcher, runtime.Object, t
 	}
 }
 
-// lenient lists nothing when the type is gone, and looks again every few seconds.
+// lenient lists nothing while the type is gone.
 type lenient struct {
 	lw   toolscache.ListerWatcherWithContext
 	gone typeGone
 }
 
-// relistAfter is how often a missing type is looked for.
-const relistAfter = 3 * time.Second
+// lookAgain is how often a missing type is looked for.
+const lookAgain = time.Second
 
 func (l *lenient) ListWithContext(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 	list, err := l.lw.ListWithContext(ctx, options)
@@ -55,12 +55,49 @@ func (l *lenient) WatchWithContext(ctx context.Context, options metav1.ListOptio
 	if options.ResourceVersion != "" {
 		return l.lw.WatchWithContext(ctx, options)
 	}
-	// After the empty list of a missing type: a watch on which nothing happens, and
-	// whose end leads to the next list.
-	w := watch.NewFake()
-	time.AfterFunc(relistAfter, w.Stop)
-	return w, nil
+	// After the empty list of a missing type.
+	return waitForType(ctx, l.gone), nil
 }
+
+// absence is a watch of a missing type. Its goroutine ends when the type is there
+// (the watcher then has to list it), with Stop, or with the context.
+type absence struct {
+	events chan watch.Event
+	cancel context.CancelFunc
+}
+
+func waitForType(ctx context.Context, gone typeGone) *absence {
+	ctx, cancel := context.WithCancel(ctx)
+	a := &absence{events: make(chan watch.Event), cancel: cancel}
+	go func() {
+		defer close(a.events)
+		ticker := time.NewTicker(lookAgain)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			if missing, err := gone(ctx); err != nil || missing {
+				continue
+			}
+			expired := apierrors.NewResourceExpired("the type has been installed")
+			select {
+			case a.events <- watch.Event{Type: watch.Error, Object: &expired.ErrStatus}:
+			case <-ctx.Done():
+			}
+			return
+		}
+	}()
+	return a
+}
+
+// Stop ends the watch. It may be called twice.
+func (a *absence) Stop() { a.cancel() }
+
+// ResultChan has at most one event: that what was known is no longer so.
+func (a *absence) ResultChan() <-chan watch.Event { return a.events }
 
 // List and Watch are the older halves of toolscache.ListerWatcher.
 func (l *lenient) List(options metav1.ListOptions) (runtime.Object, error) {

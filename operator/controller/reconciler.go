@@ -33,6 +33,15 @@ type reconciler struct {
 
 // Reconcile looks at a Service, decides, and acts.
 func (r *reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	result, err := r.reconcile(ctx, req)
+	if ctx.Err() != nil {
+		// The operator ends: what was under way is looked at when it starts again.
+		return reconcile.Result{}, nil
+	}
+	return result, err
+}
+
+func (r *reconciler) reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	w, concerned, err := r.gatherer.gather(ctx, req.NamespacedName)
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("look at Service %s: %w", req, err)

@@ -49,7 +49,7 @@ func serverSideApply(k *cluster, svc *corev1.Service) error {
 	return k.Apply(k.t.Context(), client.ApplyConfigurationFromUnstructured(toUnstructured(k.t, svc)), client.FieldOwner("kubectl"))
 }
 
-// switchedBy tells whether the Service is switched.
+// switchedService tells whether the Service is switched.
 func switchedService(svc *corev1.Service) bool {
 	return svc != nil && namesFor(svc.UID, svc.Name).isAgentSelector(svc.Spec.Selector) && svc.Annotations[v1alpha1.AnnotationOriginal] != ""
 }
@@ -57,8 +57,14 @@ func switchedService(svc *corev1.Service) bool {
 func (k *cluster) waitSwitched() {
 	k.t.Helper()
 	k.eventually("the Service is switched", func() (bool, string) {
+		list := &v1alpha1.InterceptList{}
+		must(k.t, k.List(k.t.Context(), list, client.InNamespace(k.namespace)))
+		var status []v1alpha1.InterceptStatus
+		for _, in := range list.Items {
+			status = append(status, in.Status)
+		}
 		svc := k.service("cart")
-		return switchedService(svc), fmt.Sprint(svc.Spec.Selector)
+		return switchedService(svc), fmt.Sprintf("%v, %+v", svc.Spec.Selector, status)
 	})
 }
 

@@ -129,7 +129,8 @@ func newManager(o Options) (ctrl.Manager, error) {
 		Cache:                  cacheOptions(o, goneBy(direct)),
 		Metrics:                metricsserver.Options{BindAddress: o.MetricsAddress},
 		HealthProbeBindAddress: health,
-		Controller:             ctrlconfig.Controller{SkipNameValidation: new(true)},
+		// The plain queue: the other one leaves a goroutine behind when it is shut down with work in it.
+		Controller: ctrlconfig.Controller{SkipNameValidation: new(true), UsePriorityQueue: new(false)},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make manager: %w", err)

@@ -56,7 +56,7 @@ func (p *planner) reportAccepted(s *v1alpha1.InterceptStatus, in *v1alpha1.Inter
 	case health.failed:
 		s.State, s.Message = v1alpha1.StateFailed, health.message
 	case s.Agent == nil:
-		s.State, s.Message = v1alpha1.StatePreparing, health.message
+		s.State, s.Message = v1alpha1.StatePreparing, pick(health.message != "", health.message, standing.why)
 	case attached:
 		s.State, s.Message = v1alpha1.StateReady, fmt.Sprintf("Service %s is as it was: %s", name, standing.why)
 	case was:

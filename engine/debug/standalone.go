@@ -1,0 +1,360 @@
+package debug
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/kubetunnel/kubetunnel/engine/sandbox"
+	"github.com/kubetunnel/kubetunnel/protocol"
+)
+
+// StandaloneOptions is what the stand-alone DAP face is made from: a debug adapter on
+// standard input and output for editors that speak DAP and not our protocol.
+type StandaloneOptions struct {
+	In  io.ReadCloser
+	Out io.WriteCloser
+	// Adapter is the registry's entry; "" = by the editor's adapterID.
+	Adapter string
+	// Folder is for relative paths; "" = the working folder.
+	Folder string
+	// Start starts the session and gives its debugger's endpoint. say shows progress in
+	// the editor's debug console. The session ends with its debugger's connection.
+	Start func(ctx context.Context, target protocol.Target, launch json.RawMessage, say func(text string)) (*protocol.Endpoint, error)
+	Log   *slog.Logger
+}
+
+// standalone answers until launch by itself, then is a proxy before the session's
+// endpoint. It belongs to the goroutine that called Standalone; a second one starts
+// the session, and is waited for.
+type standalone struct {
+	StandaloneOptions
+	editor     *port
+	entry      *adapter
+	greeting   json.RawMessage // the arguments of initialize
+	launch     *message
+	held       []*message
+	launchArgs json.RawMessage
+}
+
+// Standalone serves one editor and returns when its debug session has ended.
+func Standalone(ctx context.Context, opts StandaloneOptions) error {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Folder == "" {
+		opts.Folder, _ = os.Getwd() // without one, relative paths are refused
+	}
+	s := &standalone{StandaloneOptions: opts}
+	s.editor = newPort(&duplex{Reader: opts.In, Writer: opts.Out, closers: []io.Closer{opts.Out, opts.In}})
+	defer s.editor.close()
+	for {
+		select {
+		case m, ok := <-s.editor.in:
+			if !ok {
+				if errors.Is(s.editor.err, io.EOF) {
+					return nil
+				}
+				return s.editor.err
+			}
+			if done := s.greet(ctx, m); done {
+				return nil
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// greet takes a message before the session; true when all is over.
+func (s *standalone) greet(ctx context.Context, m *message) bool {
+	if m.kind != "request" {
+		return false
+	}
+	switch m.command {
+	case "initialize":
+		if err := s.initialize(ctx, m); err != nil {
+			s.editor.send(errorResponse(m, asProtocolError(err, protocol.CodeAdapterFailed)))
+		}
+		return false
+	case "launch", "attach":
+		return s.begin(ctx, m)
+	case "disconnect", "terminate":
+		response := newResponse(m)
+		s.editor.send(&response)
+		flushPort(s.editor)
+		return true
+	default:
+		s.editor.send(errorResponse(m, protocol.Errorf(protocol.CodeInvalidRequest, "%s comes before launch", m.command)))
+		return false
+	}
+}
+
+// initialize answers with what the real adapter can do.
+func (s *standalone) initialize(ctx context.Context, m *message) error {
+	var arguments struct {
+		AdapterID string `json:"adapterID"`
+	}
+	m.arguments(&arguments)
+	name := or(s.Adapter, arguments.AdapterID)
+	s.entry = lookup(name)
+	if s.entry == nil || s.entry.mode != protocol.ModeProxy {
+		c := &config{values: map[string]json.RawMessage{}}
+		c.set("type", name)
+		c.adapter()
+		if err := c.failed(); err != nil {
+			return err
+		}
+		return protocol.Errorf(protocol.CodeUnknownAdapter, "the debug adapter %q lives in the editor", name)
+	}
+	s.greeting = m.get("arguments")
+	body, err := s.capabilities(ctx)
+	if err != nil {
+		return err
+	}
+	response := map[string]any{"type": "response", "request_seq": m.seq, "success": true, "command": "initialize"}
+	if body != nil {
+		response["body"] = body
+	}
+	s.editor.send(response)
+	return nil
+}
+
+// capabilities starts the adapter for a moment, in a sandbox without a cluster, so that
+// it ends with this process whatever happens.
+func (s *standalone) capabilities(ctx context.Context) (body json.RawMessage, err error) {
+	dir, err := os.MkdirTemp("", "kt")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	box, err := sandbox.New(ctx, sandbox.Config{Dir: dir}, s.Log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		end, cancel := context.WithTimeout(context.Background(), adapterEndTime)
+		defer cancel()
+		err = errors.Join(err, box.Close(end))
+	}()
+	c := &config{values: map[string]json.RawMessage{}, folder: s.Folder}
+	started, err := adapterStart{
+		box: box, entry: s.entry, config: c, dir: dir, env: os.Environ(), output: func(string, string) {},
+	}.start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer started.end()
+	answer, err := greetAdapter(ctx, started.port, s.greeting, nil)
+	if err != nil {
+		return nil, err
+	}
+	return answer.get("body"), nil
+}
+
+// greetAdapter sends initialize and waits for the answer; other messages go to pass.
+func greetAdapter(ctx context.Context, to *port, arguments json.RawMessage, pass func(*message)) (*message, error) {
+	ctx, cancel := context.WithTimeout(ctx, adapterStartTime)
+	defer cancel()
+	if arguments == nil {
+		arguments = json.RawMessage("{}")
+	}
+	seq := to.send(newRequest("initialize", arguments))
+	for {
+		select {
+		case m, ok := <-to.in:
+			switch {
+			case !ok:
+				return nil, protocol.Errorf(protocol.CodeAdapterFailed, "the debug adapter has ended before it answered: %w", to.err)
+			case m.kind == "response" && m.requestSeq == seq && m.success:
+				return m, nil
+			case m.kind == "response" && m.requestSeq == seq:
+				return nil, adapterRefused(m)
+			case pass != nil:
+				pass(m)
+			}
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// adapterRefused is an adapter's own error.
+func adapterRefused(m *message) error {
+	var text string
+	if raw := m.get("message"); raw != nil {
+		_ = json.Unmarshal(raw, &text)
+	}
+	var body struct {
+		Error struct {
+			Format string `json:"format"`
+		} `json:"error"`
+	}
+	m.body(&body)
+	return protocol.Errorf(protocol.CodeAdapterFailed, "the debug adapter says: %s", or(body.Error.Format, or(text, "no")))
+}
+
+// begin starts the session for a launch, and goes on as its proxy.
+func (s *standalone) begin(ctx context.Context, m *message) bool {
+	s.launch = m
+	fail := func(err error) bool {
+		s.editor.send(errorResponse(m, asProtocolError(err, protocol.CodeAdapterFailed)))
+		s.editor.send(terminatedEvent(false))
+		s.launch = nil
+		return false // the editor disconnects
+	}
+	if s.entry == nil {
+		return fail(protocol.Errorf(protocol.CodeInvalidRequest, "%s comes before initialize", m.command))
+	}
+	target, err := s.target(m)
+	if err != nil {
+		return fail(err)
+	}
+	endpoint, over, err := s.startSession(ctx, target)
+	if over {
+		return true
+	}
+	if err != nil {
+		return fail(err)
+	}
+	if err := s.proxy(ctx, endpoint); err != nil {
+		return fail(err)
+	}
+	return true
+}
+
+// target takes the target out of the launch arguments.
+func (s *standalone) target(m *message) (protocol.Target, error) {
+	var target protocol.Target
+	c, err := parseConfig(m.get("arguments"), s.Folder)
+	if err != nil {
+		return target, err
+	}
+	const example = `write "kubetunnel": {"service": "cart", "namespace": "shop"}`
+	if !c.has("kubetunnel") {
+		return target, protocol.Errorf(protocol.CodeBadLaunch, "launch configuration, \"kubetunnel\": is missing: %s", example)
+	}
+	if err := json.Unmarshal(c.values["kubetunnel"], &target); err != nil {
+		return target, protocol.Errorf(protocol.CodeBadLaunch, "launch configuration, \"kubetunnel\": %w: %s", err, example)
+	}
+	if target.Service == "" {
+		return target, protocol.Errorf(protocol.CodeBadLaunch, "launch configuration, \"kubetunnel.service\": is missing: %s", example)
+	}
+	delete(c.values, "kubetunnel")
+	// The editor's own name for the type means nothing here.
+	c.set("type", s.entry.name)
+	c.set("request", m.command)
+	s.launchArgs = c.raw()
+	return target, nil
+}
+
+// startSession starts the session while the editor is listened to; over when it has gone.
+func (s *standalone) startSession(ctx context.Context, target protocol.Target) (*protocol.Endpoint, bool, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type result struct {
+		endpoint *protocol.Endpoint
+		err      error
+	}
+	started := make(chan result, 1)
+	go func() {
+		endpoint, err := s.Start(ctx, target, s.launchArgs, func(text string) {
+			s.editor.send(outputEvent("console", text))
+		})
+		started <- result{endpoint, err}
+	}()
+	editorIn := s.editor.in
+	over := false
+	for {
+		select {
+		case r := <-started:
+			if over {
+				flushPort(s.editor)
+			}
+			return r.endpoint, over, r.err
+		case m, ok := <-editorIn:
+			if !ok {
+				editorIn, over = nil, true
+				cancel()
+				continue
+			}
+			if s.whileStarting(m) {
+				over = true
+				cancel()
+			}
+		}
+	}
+}
+
+// whileStarting takes a message while the session starts; true when the editor ends it.
+func (s *standalone) whileStarting(m *message) bool {
+	if m.kind == "request" && (m.command == "disconnect" || m.command == "terminate") {
+		cancelled := protocol.Errorf(protocol.CodeRequestCancelled, "cancelled")
+		cancelled.Data.ShowUser = false
+		for _, open := range append([]*message{s.launch}, s.held...) {
+			s.editor.send(errorResponse(open, cancelled))
+		}
+		s.held = nil
+		response := newResponse(m)
+		s.editor.send(&response)
+		return true
+	}
+	s.held = append(s.held, m)
+	return false
+}
+
+// proxy connects to the session's debugger as its editor and passes everything on.
+func (s *standalone) proxy(ctx context.Context, endpoint *protocol.Endpoint) error {
+	if endpoint == nil {
+		return protocol.Errorf(protocol.CodeAdapterFailed, "the session has no debugger")
+	}
+	conn, err := dialEndpoint(ctx, endpoint)
+	if err != nil {
+		return fmt.Errorf("the session's debugger can't be reached: %w", err)
+	}
+	inner := newPort(conn)
+	answer, err := greetAdapter(ctx, inner, s.greeting, func(m *message) { s.editor.pass(m, nil) })
+	if err != nil {
+		inner.close()
+		return err
+	}
+	launch, err := s.launch.replaced("arguments", s.launchArgs)
+	if err != nil {
+		inner.close()
+		return err
+	}
+	p := newProxy(ctx, proxyConfig{
+		host: noHost{}, log: s.Log, last: true, patience: beforeEndTime + 2*disconnectTime,
+		prepare: func(arguments json.RawMessage, _ []string) (json.RawMessage, error) { return arguments, nil },
+		enter:   func(args []string) ([]string, error) { return args, nil },
+	}, s.editor, &runningAdapter{port: inner, exited: make(chan struct{}), last: &tail{}})
+	p.initialized = true
+	answer.body(&p.capabilities)
+	p.fromEditor(launch)
+	for _, m := range s.held {
+		p.fromEditor(m)
+	}
+	out := p.run()
+	s.Log.Info("debug session ended", "reason", out.reason)
+	return nil
+}
+
+// dialEndpoint connects to a debugger's endpoint.
+func dialEndpoint(ctx context.Context, endpoint *protocol.Endpoint) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return dialNetwork(ctx, endpoint)
+}
+
+// noHost is for the outer of two proxies: the inner one knows the session.
+type noHost struct{}
+
+func (noHost) Environment(context.Context) ([]string, error) { return nil, nil }
+func (noHost) BeforeEnd(context.Context)                     {}
+func (noHost) Output(string, string)                         {}
