@@ -94,7 +94,7 @@ func (w *work) end(message string) {
 }
 
 func (w *work) report(kind string, stage protocol.Stage, message string) {
-	w.server.conn.NotifyOptional(gen.MethodProgress, &protocol.ProgressParams{Token: w.token, Value: protocol.ProgressValue{
+	_ = w.server.conn.NotifyOptional(gen.MethodProgress, &protocol.ProgressParams{Token: w.token, Value: protocol.ProgressValue{
 		Kind: kind, Stage: stage, Message: message, ElapsedMillis: time.Since(w.began).Milliseconds(),
 	}})
 }

@@ -256,8 +256,13 @@ func (h *Handle) Delete(ctx context.Context) error {
 	uid := h.uid
 	backoff := newBackoff()
 	for {
+		if _, gone, _ := h.Status(); gone {
+			return nil
+		}
 		err := h.delete(ctx, uid)
-		if err == nil || ctx.Err() != nil {
+		var known *protocol.Error
+		final := errors.As(err, &known) && (known.Code == protocol.CodeForbidden || known.Code == protocol.CodeUnauthorized)
+		if err == nil || final || ctx.Err() != nil {
 			return err
 		}
 		backoff.wait(ctx)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -49,7 +50,8 @@ func (c *Client) Install(ctx context.Context, opts manifests.Options, progress f
 }
 
 // applyObject applies one object; a type whose CRD was applied a moment ago may
-// not be served yet, so it tries again until ctx ends.
+// not be served yet, and a namespace of a former installation may still be on its
+// way out, so it tries again until ctx ends.
 func (c *Client) applyObject(ctx context.Context, object *unstructured.Unstructured) error {
 	backoff := newBackoff()
 	for {
@@ -60,7 +62,9 @@ func (c *Client) applyObject(ctx context.Context, object *unstructured.Unstructu
 		if err == nil {
 			return nil
 		}
-		if !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) || ctx.Err() != nil {
+		passing := meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsConflict(err) ||
+			apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+		if !passing || ctx.Err() != nil {
 			return c.explain(err, accessTo("patch", object))
 		}
 		backoff.wait(ctx)
@@ -121,7 +125,31 @@ func (c *Client) Uninstall(ctx context.Context, progress func(string)) error {
 			return err
 		}
 	}
+	progress("waiting until all of it is gone")
+	for i := range objects {
+		if err := c.waitDeleted(ctx, &objects[i]); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+func (c *Client) waitDeleted(ctx context.Context, object *unstructured.Unstructured) error {
+	backoff := newBackoff()
+	for {
+		resource, err := c.resourceOf(object)
+		if err == nil {
+			_, err = resource.Get(ctx, object.GetName(), metav1.GetOptions{})
+		}
+		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+			return nil
+		}
+		backoff.wait(ctx)
+		if ctx.Err() != nil {
+			return protocol.Errorf(protocol.CodeOperatorNotReady, "%s %s is still being deleted: %w", object.GetKind(), object.GetName(), ctx.Err()).
+				On(object.GetKind(), object.GetNamespace(), object.GetName())
+		}
+	}
 }
 
 func (c *Client) endIntercepts(ctx context.Context, progress func(string)) error {
@@ -140,17 +168,46 @@ func (c *Client) endIntercepts(ctx context.Context, progress func(string)) error
 			}
 		}
 	}
-	return c.waitNoneSwitched(ctx, progress)
+	if err := c.waitNoneSwitched(ctx, progress); err != nil {
+		return err
+	}
+	return c.waitNoAgents(ctx, progress)
+}
+
+// waitNoAgents lets the operator take its agents down before it goes itself.
+func (c *Client) waitNoAgents(ctx context.Context, progress func(string)) error {
+	backoff := newBackoff()
+	for told := 0; ; {
+		list, err := c.kube.AppsV1().Deployments("").List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.LabelManagedBy + "=" + v1alpha1.ManagedBy})
+		if err != nil {
+			return c.explain(err, access{verb: "list", group: "apps", resource: "deployments"})
+		}
+		if len(list.Items) == 0 {
+			return nil
+		}
+		if told != len(list.Items) {
+			told = len(list.Items)
+			progress(fmt.Sprintf("waiting for %d agents to go", told))
+		}
+		backoff.wait(ctx)
+		if ctx.Err() != nil {
+			return protocol.Errorf(protocol.CodeRestorePending, "%d agents are still there, the operator was left in place: %w", told, ctx.Err()).
+				WithFix(protocol.Fix{Title: "Is the operator running?", Command: "tunnel-server status"})
+		}
+	}
 }
 
 func (c *Client) waitNoneSwitched(ctx context.Context, progress func(string)) error {
 	backoff := newBackoff()
-	for {
+	for told := 0; ; {
 		switched, err := c.switchedServices(ctx)
 		if err != nil || len(switched) == 0 {
 			return err
 		}
-		progress(fmt.Sprintf("waiting for %d Services to be put back", len(switched)))
+		if told != len(switched) {
+			told = len(switched)
+			progress(fmt.Sprintf("waiting for %d Services to be put back", told))
+		}
 		backoff.wait(ctx)
 		if ctx.Err() != nil {
 			return protocol.Errorf(protocol.CodeRestorePending, "Services are still switched: %v; the operator was left in place", switched).

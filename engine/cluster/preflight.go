@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sort"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -53,8 +54,18 @@ type facts struct {
 	intercepts []v1alpha1.Intercept
 	operator   *protocol.OperatorStatusResult
 	user       string
-	denied     []access
 	noType     bool
+
+	mu     sync.Mutex
+	denied []access
+}
+
+// deny notes what the user may not do: it is a finding like others, and what
+// else is found may be its cause.
+func (f *facts) deny(a ...access) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.denied = append(f.denied, a...)
 }
 
 // Survey looks at a target without changing anything. The error is for what
@@ -79,11 +90,12 @@ func (c *Client) Survey(ctx context.Context, target protocol.Target) (*Survey, e
 	s.User, s.service = f.user, f.service
 	s.judgeOperator(f)
 	s.judgeAccess(f)
-	if f.service == nil {
+	switch {
+	case f.service != nil:
+		s.judgeService(f)
+	case len(f.denied) == 0:
 		s.judgeMissing(ctx, c)
-		return s.sorted(), nil
 	}
-	s.judgeService(f)
 	return s.sorted(), nil
 }
 
@@ -110,19 +122,28 @@ func (c *Client) gather(ctx context.Context, target protocol.Target) (*facts, er
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		svc, err := c.kube.CoreV1().Services(ns).Get(ctx, name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
+		a := access{verb: "get", resource: "services", namespace: ns, name: name}
+		switch {
+		case apierrors.IsNotFound(err):
 			return nil
-		}
-		if err != nil {
-			return c.explain(err, access{verb: "get", resource: "services", namespace: ns, name: name})
+		case apierrors.IsForbidden(err):
+			f.deny(a)
+			return nil
+		case err != nil:
+			return c.explain(err, a)
 		}
 		f.service = svc
 		return nil
 	})
 	group.Go(func() error {
 		list, err := c.kube.DiscoveryV1().EndpointSlices(ns).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + name})
-		if err != nil {
-			return c.explain(err, access{verb: "list", group: "discovery.k8s.io", resource: "endpointslices", namespace: ns})
+		a := access{verb: "list", group: "discovery.k8s.io", resource: "endpointslices", namespace: ns}
+		switch {
+		case apierrors.IsForbidden(err):
+			f.deny(a)
+			return nil
+		case err != nil:
+			return c.explain(err, a)
 		}
 		f.slices = list.Items
 		return nil
@@ -134,7 +155,7 @@ func (c *Client) gather(ctx context.Context, target protocol.Target) (*facts, er
 			f.noType = true
 			return nil
 		case apierrors.IsForbidden(err):
-			f.denied = append(f.denied, access{verb: "list", group: v1alpha1.GroupName, resource: "intercepts", namespace: ns})
+			f.deny(access{verb: "list", group: v1alpha1.GroupName, resource: "intercepts", namespace: ns})
 			return nil
 		}
 		f.intercepts = list
@@ -148,14 +169,12 @@ func (c *Client) gather(ctx context.Context, target protocol.Target) (*facts, er
 		f.operator, err = c.OperatorStatus(ctx)
 		return err
 	})
-	denied := make([]access, 0, 3)
-	group.Go(func() (err error) {
-		denied, err = c.deniedOf(ctx, wantedAccess(target))
+	group.Go(func() error {
+		denied, err := c.deniedOf(ctx, wantedAccess(target))
+		f.deny(denied...)
 		return err
 	})
-	err := group.Wait()
-	f.denied = append(f.denied, denied...)
-	return f, err
+	return f, group.Wait()
 }
 
 // wantedAccess is what a session needs of RBAC beyond reading.

@@ -25,6 +25,8 @@ func (h *Handle) WaitRestored(ctx context.Context) (differences []string, err er
 		switch {
 		case apierrors.IsNotFound(err):
 			return []string{fmt.Sprintf("Service %s/%s was deleted meanwhile", h.namespace, h.before.Name)}, nil
+		case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
+			return nil, h.client.explain(err, access{verb: "get", resource: "services", namespace: h.namespace, name: h.before.Name})
 		case err == nil && restored(after):
 			return Compare(h.before, after), nil
 		}

@@ -55,7 +55,7 @@ func (o *outbound) startWeb() {
 		ErrorLog:          slog.NewLogLogger(o.log.Handler(), slog.LevelDebug),
 	}
 	o.tasks.Go(func() {
-		if err := o.webSrv.Serve(o.web); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		if err := o.webSrv.Serve(o.web); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			o.log.Warn("the HTTP proxy has ended", "error", err)
 		}
 	})

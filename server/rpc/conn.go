@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime/debug"
+	"net"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/sourcegraph/jsonrpc2"
-
-	"github.com/kubetunnel/kubetunnel/protocol"
 )
 
 // Dispatch carries out a method. Notifications have no result.
@@ -21,16 +21,21 @@ type Dispatch func(ctx context.Context, method string, params json.RawMessage) (
 // cancelMethod is the LSP's notification that ends a request.
 const cancelMethod = "$/cancelRequest"
 
-// Conn is one connection. Goroutines: jsonrpc2's reader; one per request, ended
-// by its answer or the connection's end; the sender of notifications. Notifications
-// that come in are carried out one after the other, in the reader's goroutine.
+// closeTimeout is how long Close waits for calls that were cancelled.
+const closeTimeout = 10 * time.Second
+
+// Conn is one connection. What is sent arrives in the order in which it was sent:
+// answers, notifications and requests.
+//
+// Goroutines: jsonrpc2's reader, ended by the connection's end; one per request,
+// ended by its answer; the outbox's writer. Notifications that come in are carried
+// out one after the other, in the reader's goroutine: their handlers don't block.
 type Conn struct {
 	rpc      *jsonrpc2.Conn
+	stream   *stream
 	dispatch Dispatch
 	log      *slog.Logger
-	queue    *queue
-	ctx      context.Context
-	cancel   context.CancelFunc
+	lastID   atomic.Uint64
 
 	mu     sync.Mutex
 	calls  map[jsonrpc2.ID]context.CancelFunc
@@ -40,22 +45,26 @@ type Conn struct {
 
 // New begins to read; calls run until the connection or ctx ends.
 func New(ctx context.Context, rwc io.ReadWriteCloser, dispatch Dispatch, log *slog.Logger) *Conn {
-	ctx, cancel := context.WithCancel(ctx)
-	c := &Conn{dispatch: dispatch, log: log, ctx: ctx, cancel: cancel, calls: map[jsonrpc2.ID]context.CancelFunc{}, queue: newQueue()}
+	c := &Conn{dispatch: dispatch, log: log, calls: map[jsonrpc2.ID]context.CancelFunc{}}
 	ready := make(chan struct{})
-	handler := handlerFunc(func(r *jsonrpc2.Request) {
+	c.stream = newStream(rwc, log, func(err error) {
 		<-ready
-		c.handle(r)
+		log.Warn("the far side does not read", "error", err)
+		// Not the stream alone: a reader may stay blocked in a standard stream that is closed under it.
+		_ = c.rpc.Close()
 	})
-	c.rpc = jsonrpc2.NewConn(ctx, newStream(rwc), handler, jsonrpc2.SetLogger(quiet{log}))
+	// jsonrpc2 ends the handler's ctx with the connection: nobody waits for the answers any more.
+	c.rpc = jsonrpc2.NewConn(ctx, c.stream, handler(func(ctx context.Context, r *jsonrpc2.Request) {
+		<-ready
+		c.handle(ctx, r)
+	}), jsonrpc2.SetLogger(quiet{log}))
 	close(ready)
-	go c.queue.send(c.rpc.DisconnectNotify(), func(n note) { _ = c.rpc.Notify(c.ctx, n.method, n.params) })
 	return c
 }
 
-type handlerFunc func(*jsonrpc2.Request)
+type handler func(context.Context, *jsonrpc2.Request)
 
-func (f handlerFunc) Handle(_ context.Context, _ *jsonrpc2.Conn, r *jsonrpc2.Request) { f(r) }
+func (f handler) Handle(ctx context.Context, _ *jsonrpc2.Conn, r *jsonrpc2.Request) { f(ctx, r) }
 
 type quiet struct{ log *slog.Logger }
 
@@ -64,120 +73,95 @@ func (q quiet) Printf(format string, v ...any) { q.log.Debug(fmt.Sprintf(format,
 // Done is closed when the far side has gone, or after Close.
 func (c *Conn) Done() <-chan struct{} { return c.rpc.DisconnectNotify() }
 
-// Call asks the far side. A numbered error comes back as *protocol.Error.
+// Call asks the far side. A numbered error comes back as *protocol.Error. When ctx
+// ends the far side is told, and not waited for.
 func (c *Conn) Call(ctx context.Context, method string, params, result any) error {
-	err := c.rpc.Call(ctx, method, params, result)
+	id := jsonrpc2.ID{Num: c.lastID.Add(1)}
+	waiter, err := c.rpc.DispatchCall(ctx, method, params, jsonrpc2.PickID(id))
+	if err == nil {
+		err = waiter.Wait(ctx, result)
+	}
 	var remote *jsonrpc2.Error
 	if errors.As(err, &remote) {
 		return fromWire(remote)
 	}
-	return err
+	if err != nil && ctx.Err() != nil {
+		_ = c.Notify(ctx, cancelMethod, cancelParams{ID: id})
+	}
+	if errors.Is(err, jsonrpc2.ErrClosed) {
+		err = fmt.Errorf("the far side has gone: %w", net.ErrClosed)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", method, err)
+	}
+	return nil
 }
 
-// Notify tells the far side, in order, without waiting for it.
+// Notify tells the far side, without waiting for it.
 func (c *Conn) Notify(_ context.Context, method string, params any) error {
-	return c.queue.put(note{method: method, params: params})
+	return c.notify(method, params, frame{})
 }
 
-// NotifyOptional is Notify for what may be left out when the far side does not keep up.
-func (c *Conn) NotifyOptional(method string, params any) {
-	_ = c.queue.put(note{method: method, params: params, optional: true})
+// NotifyOptional is Notify for what may be left out, with ErrLagging, when the far
+// side does not keep up.
+func (c *Conn) NotifyOptional(method string, params any) error {
+	return c.notify(method, params, frame{optional: true})
 }
 
-// Close ends the connection, cancels its calls and waits for them.
+// NotifyLatest is NotifyOptional for what makes an earlier one of the same key
+// needless: that one is replaced if it has not been sent yet.
+func (c *Conn) NotifyLatest(key, method string, params any) error {
+	return c.notify(method, params, frame{optional: true, key: key})
+}
+
+func (c *Conn) notify(method string, params any, f frame) error {
+	r := &jsonrpc2.Request{Method: method, Notif: true}
+	err := r.SetParams(params)
+	var content []byte
+	if err == nil {
+		content, err = json.Marshal(r)
+	}
+	if err != nil {
+		return fmt.Errorf("notification %s: %w", method, err)
+	}
+	f.content = framed(content)
+	return c.stream.out.put(f)
+}
+
+// Flush waits until what was sent is written, or can't be, or ctx ends.
+func (c *Conn) Flush(ctx context.Context) { c.stream.out.flush(ctx) }
+
+// Close cancels all calls, waits for them and for the last answers to be sent, and
+// ends the connection. A call that does not end is left behind, with an error. It
+// may be called twice.
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	c.closed = true
+	for _, cancel := range c.calls {
+		cancel()
+	}
 	c.mu.Unlock()
-	c.cancel()
+	stuck := c.wait()
+	c.stream.out.finish()
 	err := c.rpc.Close()
 	if errors.Is(err, jsonrpc2.ErrClosed) {
 		err = nil
 	}
-	c.group.Wait()
-	<-c.queue.done
-	return err
+	return errors.Join(stuck, err)
 }
 
-// Flush waits until what was told has been sent, or ctx ends.
-func (c *Conn) Flush(ctx context.Context) { c.queue.flush(ctx, c.Done()) }
-
-func (c *Conn) handle(r *jsonrpc2.Request) {
-	var params json.RawMessage
-	if r.Params != nil {
-		params = *r.Params
-	}
-	if r.Notif {
-		if r.Method == cancelMethod {
-			c.cancelCall(params)
-			return
-		}
-		if _, err := c.run(c.ctx, r.Method, params); err != nil {
-			c.log.Debug("notification", "method", r.Method, "error", err)
-		}
-		return
-	}
-	ctx, cancel := context.WithCancel(c.ctx)
-	c.mu.Lock()
-	_, known := c.calls[r.ID]
-	if c.closed || known {
-		c.mu.Unlock()
-		cancel()
-		c.reply(r.ID, nil, protocol.Errorf(protocol.CodeInvalidRequest, "request id %s is in use", r.ID))
-		return
-	}
-	c.calls[r.ID] = cancel
-	c.group.Add(1)
-	c.mu.Unlock()
+func (c *Conn) wait() error {
+	ended := make(chan struct{})
 	go func() {
-		defer c.group.Done()
-		defer cancel()
-		result, err := c.run(ctx, r.Method, params)
-		if err != nil && ctx.Err() != nil {
-			err = protocol.Errorf(protocol.CodeRequestCancelled, "%s was cancelled", r.Method)
-		}
-		c.mu.Lock()
-		delete(c.calls, r.ID)
-		c.mu.Unlock()
-		c.reply(r.ID, result, err)
+		c.group.Wait()
+		close(ended)
 	}()
-}
-
-// run carries a method out; a panic is an error like another, and the server goes on.
-func (c *Conn) run(ctx context.Context, method string, params json.RawMessage) (result any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			c.log.Error("panic", "method", method, "panic", p, "stack", string(debug.Stack()))
-			err = protocol.Errorf(protocol.CodeInternalError, "%s broke: %v. The server goes on; its log has the details", method, p)
-		}
-	}()
-	return c.dispatch(ctx, method, params)
-}
-
-func (c *Conn) cancelCall(params json.RawMessage) {
-	var p struct {
-		ID jsonrpc2.ID `json:"id"`
-	}
-	if err := json.Unmarshal(params, &p); err != nil {
-		c.log.Debug("cancel", "error", err)
-		return
-	}
-	c.mu.Lock()
-	cancel := c.calls[p.ID]
-	c.mu.Unlock()
-	if cancel != nil {
-		cancel()
-	}
-}
-
-func (c *Conn) reply(id jsonrpc2.ID, result any, err error) {
-	var sendErr error
-	if err != nil {
-		sendErr = c.rpc.ReplyWithError(c.ctx, id, toWire(err))
-	} else {
-		sendErr = c.rpc.Reply(c.ctx, id, result)
-	}
-	if sendErr != nil {
-		c.log.Debug("reply", "error", sendErr)
+	timer := time.NewTimer(closeTimeout)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("calls that were cancelled have not ended after %s", closeTimeout)
 	}
 }

@@ -1,17 +1,16 @@
 // Package rpc is the JSON-RPC 2.0 side of a connection: Content-Length framing,
-// dispatch, cancellation, calls in flight. It alone knows sourcegraph/jsonrpc2.
+// dispatch, cancellation, calls in flight. It alone knows sourcegraph/jsonrpc2,
+// and imports nothing else of this module than protocol.
 package rpc
 
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 const (
@@ -25,7 +24,8 @@ type FrameError struct{ Message string }
 
 func (e *FrameError) Error() string { return "framing: " + e.Message }
 
-// readFrame reads one message: headers as of the LSP's base protocol, then the content.
+// readFrame reads one message: headers as of the LSP's base protocol, then the
+// content. The end of the stream between two messages is io.EOF, within one io.ErrUnexpectedEOF.
 func readFrame(r *bufio.Reader) ([]byte, error) {
 	length, err := readHeaders(r)
 	if err != nil {
@@ -48,7 +48,7 @@ func readHeaders(r *bufio.Reader) (length int, err error) {
 		}
 		if err != nil {
 			if total > 0 {
-				err = noEOF(err)
+				err = fmt.Errorf("headers: %w", noEOF(err))
 			}
 			return 0, err
 		}
@@ -93,70 +93,7 @@ func noEOF(err error) error {
 	return err
 }
 
-// stream is a jsonrpc2.ObjectStream. What is not a message is answered here with
-// an error of null id, and the stream goes on behind it (JSON-RPC 2.0 section 5.1).
-type stream struct {
-	r      *bufio.Reader
-	closer io.Closer
-
-	mu sync.Mutex
-	w  io.Writer
+// framed puts the headers before a message.
+func framed(content []byte) []byte {
+	return append([]byte("Content-Length: "+strconv.Itoa(len(content))+"\r\n\r\n"), content...)
 }
-
-func newStream(rwc io.ReadWriteCloser) *stream {
-	return &stream{r: bufio.NewReaderSize(rwc, maxHeaders), w: rwc, closer: rwc}
-}
-
-// ReadObject reads the next message into what jsonrpc2 gives.
-func (s *stream) ReadObject(v any) error {
-	for {
-		content, err := readFrame(s.r)
-		var frame *FrameError
-		if errors.As(err, &frame) {
-			s.complain(-32600, frame.Error())
-		}
-		if err != nil {
-			return err
-		}
-		code, problem := check(content)
-		if problem == nil {
-			if problem = json.Unmarshal(content, v); problem == nil {
-				return nil
-			}
-		}
-		s.complain(code, problem.Error())
-	}
-}
-
-// check finds what jsonrpc2 would close the connection for.
-func check(content []byte) (code int, err error) {
-	if !json.Valid(content) {
-		return -32700, errors.New("not JSON")
-	}
-	if trimmed := bytes.TrimSpace(content); len(trimmed) == 0 || trimmed[0] != '{' {
-		return -32600, errors.New("not a request: want one JSON object (batches are not taken)")
-	}
-	return -32600, nil
-}
-
-func (s *stream) complain(code int, message string) {
-	_ = s.WriteObject(map[string]any{
-		"jsonrpc": "2.0", "id": nil, "error": map[string]any{"code": code, "message": message},
-	})
-}
-
-// WriteObject writes one message in one write.
-func (s *stream) WriteObject(v any) error {
-	content, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("message: %w", err)
-	}
-	frame := append([]byte("Content-Length: "+strconv.Itoa(len(content))+"\r\n\r\n"), content...)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, err = s.w.Write(frame)
-	return err
-}
-
-// Close closes the connection.
-func (s *stream) Close() error { return s.closer.Close() }

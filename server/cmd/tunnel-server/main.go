@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
 
 	"github.com/kubetunnel/kubetunnel/engine/debug"
 	"github.com/kubetunnel/kubetunnel/engine/sandbox"
@@ -26,6 +27,10 @@ func main() {
 	// This binary is also what it puts between itself and the processes that it starts.
 	sandbox.MaybeRunInit()
 	debug.MaybeRunGo()
+
+	// client-go's own log is for its developers; what matters comes back as errors.
+	klog.LogToStderr(false)
+	klog.SetOutput(io.Discard)
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := newRoot().ExecuteContext(ctx)

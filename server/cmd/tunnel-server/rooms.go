@@ -47,9 +47,17 @@ func newDebugger(_ context.Context, cfg engine.DebuggerConfig, folder string, lo
 		return nil, protocol.Errorf(protocol.CodeInternalError, "a sandbox of another kind: %T", cfg.Sandbox)
 	}
 	if cfg.Command != nil {
-		return debug.RunProcess(debug.ProcessOptions{Sandbox: box.Sandbox, Command: *cfg.Command, Host: cfg.Host})
+		process, err := debug.RunProcess(debug.ProcessOptions{Sandbox: box.Sandbox, Command: *cfg.Command, Host: cfg.Host})
+		if err != nil {
+			return nil, err
+		}
+		return process, nil
 	}
-	return debug.New(debug.Options{Sandbox: box.Sandbox, Launch: cfg.Launch, Dir: cfg.Dir, Folder: folder, Host: cfg.Host, Log: log})
+	debugger, err := debug.New(debug.Options{Sandbox: box.Sandbox, Launch: cfg.Launch, Dir: cfg.Dir, Folder: folder, Host: cfg.Host, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	return debugger, nil
 }
 
 // clusterRoom is a cluster.Client as the engine sees it.

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# make test: everything, cheap checks first. It begins by cleaning what a killed
+# run left, and leaves nothing itself, also after a failure.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+began=$SECONDS
+say() { printf '\n== %s (after %d s)\n' "$*" $((SECONDS - began)); }
+finish() {
+  code=$?
+  if [ -x bin/devcluster ] && [ "${KUBETUNNEL_TEST_CLUSTER:-}" != existing ]; then
+    bin/devcluster --name kttest down || code=1
+  fi
+  if [ $code -eq 0 ]; then say "all passed"; else say "FAILED"; fi
+  exit $code
+}
+trap finish EXIT
+
+say "build"
+make --no-print-directory build
+if [ "${KUBETUNNEL_TEST_CLUSTER:-}" != existing ]; then
+  bin/devcluster --name kttest down
+fi
+
+say "lint"
+make --no-print-directory lint
+
+say "unit tests"
+make --no-print-directory test-go
+
+say "end-to-end tests on a real cluster"
+make --no-print-directory test-e2e
