@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
+	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
 func TestF5HitsABreakpointAndStopPutsEverythingBack(t *testing.T) {
@@ -19,7 +20,13 @@ func TestF5HitsABreakpointAndStopPutsEverythingBack(t *testing.T) {
 	answers := make(chan *cartAnswer, 1)
 	failed := make(chan error, 1)
 	go func() {
-		a, err := callCart(ctx)
+		// The first calls may come before kube-proxy has followed the switch.
+		var a *cartAnswer
+		err := cluster.Wait(ctx, "an answer of the workstation", func() (bool, error) {
+			var err error
+			a, err = callCart(ctx)
+			return err != nil || a.ServedBy == hostname(t), err
+		})
 		if err != nil {
 			failed <- err
 			return
@@ -36,6 +43,10 @@ func TestF5HitsABreakpointAndStopPutsEverythingBack(t *testing.T) {
 	}
 	if total, err := d.Evaluate(ctx, frames[0].Id, "cart.Total"); err != nil || total != "1055" {
 		t.Errorf("cart.Total is %s, %v", total, err)
+	}
+	path, _ := cartSource(t)
+	if err := d.SetBreakpoints(ctx, path); err != nil {
+		t.Fatal(err)
 	}
 	if err := d.Continue(ctx, stopped.Body.ThreadId); err != nil {
 		t.Fatal(err)
