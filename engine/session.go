@@ -39,11 +39,10 @@ type Session struct {
 	debugger  Debugger
 
 	// stop is closed once, with stopCause set before.
-	stopOnce  sync.Once
-	stop      chan struct{}
-	stopCause error
-	stopReason,
-	failReason string
+	stopOnce   sync.Once
+	stop       chan struct{}
+	stopCause  error
+	stopReason string
 
 	// accepted is closed when Start can answer, envReady when the environment is there or can't be had.
 	accepted, envReady, ended chan struct{}
@@ -52,6 +51,7 @@ type Session struct {
 
 	serving *serving
 
+	telling  sync.Mutex
 	mu       sync.Mutex
 	info     protocol.SessionInfo
 	attached bool
@@ -89,6 +89,9 @@ func (s *Session) snapshot() protocol.SessionInfo {
 
 // change edits the state under the lock and tells the watcher.
 func (s *Session) change(edit func(*protocol.SessionInfo)) {
+	// Changes are told in the order in which they were made.
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	s.mu.Lock()
 	edit(&s.info)
 	info := s.snapshot()

@@ -55,7 +55,7 @@ func (s *stack) unwind(ctx context.Context) error {
 func atStage(err error, stage protocol.Stage) error {
 	var known *protocol.Error
 	if errors.As(err, &known) {
-		known.At(stage)
+		_ = known.At(stage)
 		return err
 	}
 	if errors.Is(err, context.Canceled) {

@@ -84,6 +84,8 @@ type InterceptInfo struct {
 // OperatorParams names the cluster.
 type OperatorParams struct {
 	Context string `json:"context,omitempty"`
+	// WorkDoneToken asks for $/progress of operator/uninstall.
+	WorkDoneToken ProgressToken `json:"workDoneToken,omitempty"`
 }
 
 // InstallOperatorParams tells what to install. Zero values mean the defaults of this release.

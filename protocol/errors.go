@@ -7,65 +7,111 @@ type ErrorCode int
 
 // JSON-RPC 2.0 (section 5.1) and LSP codes.
 const (
-	CodeParseError           ErrorCode = -32700
-	CodeInvalidRequest       ErrorCode = -32600
-	CodeMethodNotFound       ErrorCode = -32601
-	CodeInvalidParams        ErrorCode = -32602
-	CodeInternalError        ErrorCode = -32603
+	// CodeParseError: what came in is not JSON.
+	CodeParseError ErrorCode = -32700
+	// CodeInvalidRequest: what came in is no request, or comes out of order.
+	CodeInvalidRequest ErrorCode = -32600
+	// CodeMethodNotFound: there is no such method.
+	CodeMethodNotFound ErrorCode = -32601
+	// CodeInvalidParams: the params have another shape than the method's, or contradict each other.
+	CodeInvalidParams ErrorCode = -32602
+	// CodeInternalError: a fault of tunnel-server itself, or one without a number of its own.
+	CodeInternalError ErrorCode = -32603
+	// CodeServerNotInitialized: a request came before initialize was answered.
 	CodeServerNotInitialized ErrorCode = -32002
-	CodeRequestCancelled     ErrorCode = -32800
+	// CodeRequestCancelled: the request was cancelled.
+	CodeRequestCancelled ErrorCode = -32800
 )
 
 // KubeTunnel's own codes: 10xx cluster, 11xx operator, 12xx Service, 13xx
 // permission, 14xx intercept, 15xx tunnel, 16xx sandbox, 17xx debugger, 18xx session.
 const (
-	CodeNoKubeconfig       ErrorCode = 1001
-	CodeUnknownContext     ErrorCode = 1002
+	// CodeNoKubeconfig: there is no kubeconfig, or it can't be read.
+	CodeNoKubeconfig ErrorCode = 1001
+	// CodeUnknownContext: the kubeconfig has no such context.
+	CodeUnknownContext ErrorCode = 1002
+	// CodeClusterUnreachable: the cluster's API server can't be reached.
 	CodeClusterUnreachable ErrorCode = 1003
-	CodeUnauthorized       ErrorCode = 1004
+	// CodeUnauthorized: the cluster does not know the user, or the credentials have expired.
+	CodeUnauthorized ErrorCode = 1004
 
-	CodeOperatorMissing  ErrorCode = 1101
-	CodeOperatorVersion  ErrorCode = 1102
+	// CodeOperatorMissing: the operator is not installed in the cluster.
+	CodeOperatorMissing ErrorCode = 1101
+	// CodeOperatorVersion: the operator is of a version that this tunnel-server does not work with.
+	CodeOperatorVersion ErrorCode = 1102
+	// CodeOperatorNotReady: the operator is installed but does not answer yet.
 	CodeOperatorNotReady ErrorCode = 1103
 
-	CodeServiceNotFound   ErrorCode = 1201
+	// CodeServiceNotFound: there is no such Service.
+	CodeServiceNotFound ErrorCode = 1201
+	// CodeServiceNoSelector: the Service has no selector, so there is nothing to switch.
 	CodeServiceNoSelector ErrorCode = 1202
-	CodeServiceHeadless   ErrorCode = 1203
-	CodeNoReadyPod        ErrorCode = 1204
-	CodeUnknownPort       ErrorCode = 1205
-	CodeUnresolvedPort    ErrorCode = 1206
+	// CodeServiceHeadless: the Service is headless: a switch would take the names of its pods away.
+	CodeServiceHeadless ErrorCode = 1203
+	// CodeNoReadyPod: no pod of the Service is ready.
+	CodeNoReadyPod ErrorCode = 1204
+	// CodeUnknownPort: the Service has no such port.
+	CodeUnknownPort ErrorCode = 1205
+	// CodeUnresolvedPort: the Service's target port is a name that no container has.
+	CodeUnresolvedPort ErrorCode = 1206
+	// CodeNamespaceNotFound: there is no such namespace.
 	CodeNamespaceNotFound ErrorCode = 1207
-	CodePortAmbiguous     ErrorCode = 1208
-	CodeLocalTraffic      ErrorCode = 1209
-	CodeUnsupportedProto  ErrorCode = 1210
+	// CodePortAmbiguous: the Service has several ports, and which one is meant is not told.
+	CodePortAmbiguous ErrorCode = 1208
+	// CodeLocalTraffic: the Service sends traffic only to pods of the caller's node.
+	CodeLocalTraffic ErrorCode = 1209
+	// CodeUnsupportedProto: the port's protocol is not TCP.
+	CodeUnsupportedProto ErrorCode = 1210
 
-	CodeForbidden        ErrorCode = 1301
+	// CodeForbidden: the user has no permission for it in the cluster.
+	CodeForbidden ErrorCode = 1301
+	// CodeInheritForbidden: the user may take the traffic, but not the app's environment and files.
 	CodeInheritForbidden ErrorCode = 1302
 
+	// CodeAlreadyIntercepted: somebody else debugs the Service now.
 	CodeAlreadyIntercepted ErrorCode = 1401
-	CodeInterceptRefused   ErrorCode = 1402
-	CodeAgentFailed        ErrorCode = 1403
-	CodeInterceptGone      ErrorCode = 1404
-	CodeContested          ErrorCode = 1405
-	CodeRestorePending     ErrorCode = 1406
+	// CodeInterceptRefused: the cluster refused the Intercept.
+	CodeInterceptRefused ErrorCode = 1402
+	// CodeAgentFailed: the agent did not become ready.
+	CodeAgentFailed ErrorCode = 1403
+	// CodeInterceptGone: the Intercept was deleted while the session ran.
+	CodeInterceptGone ErrorCode = 1404
+	// CodeContested: another tool keeps changing the Service back.
+	CodeContested ErrorCode = 1405
+	// CodeRestorePending: the session has ended, but the Service is not back yet.
+	CodeRestorePending ErrorCode = 1406
 
+	// CodeTunnelFailed: the tunnel to the agent could not be made.
 	CodeTunnelFailed ErrorCode = 1501
-	CodeTunnelLost   ErrorCode = 1502
+	// CodeTunnelLost: the tunnel to the agent was lost and did not come back.
+	CodeTunnelLost ErrorCode = 1502
 
+	// CodeSandboxFailed: the sandbox could not be set up.
 	CodeSandboxFailed ErrorCode = 1601
-	CodePortInUse     ErrorCode = 1602
-	CodeSandboxLimit  ErrorCode = 1603
+	// CodePortInUse: another program listens on the port.
+	CodePortInUse ErrorCode = 1602
+	// CodeSandboxLimit: the sandbox of this machine can't do it.
+	CodeSandboxLimit ErrorCode = 1603
 
-	CodeUnknownAdapter     ErrorCode = 1701
-	CodeAdapterMissing     ErrorCode = 1702
-	CodeAdapterFailed      ErrorCode = 1703
-	CodeBadLaunch          ErrorCode = 1704
-	CodeAdapterCrashed     ErrorCode = 1705
+	// CodeUnknownAdapter: there is no such debug adapter.
+	CodeUnknownAdapter ErrorCode = 1701
+	// CodeAdapterMissing: the debug adapter is not installed.
+	CodeAdapterMissing ErrorCode = 1702
+	// CodeAdapterFailed: the debug adapter did not start, or refused.
+	CodeAdapterFailed ErrorCode = 1703
+	// CodeBadLaunch: the launch configuration has a mistake.
+	CodeBadLaunch ErrorCode = 1704
+	// CodeAdapterCrashed: the debug adapter ended by itself.
+	CodeAdapterCrashed ErrorCode = 1705
+	// CodeProcessStartFailed: the program could not be started.
 	CodeProcessStartFailed ErrorCode = 1706
 
+	// CodeUnknownSession: there is no such session.
 	CodeUnknownSession ErrorCode = 1801
-	CodeSessionEnded   ErrorCode = 1802
-	CodeSessionExists  ErrorCode = 1803
+	// CodeSessionEnded: the session has ended.
+	CodeSessionEnded ErrorCode = 1802
+	// CodeSessionExists: a session of that id exists, with another target or program.
+	CodeSessionExists ErrorCode = 1803
 )
 
 // ObjectRef names a Kubernetes object.

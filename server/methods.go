@@ -2,23 +2,35 @@ package server
 
 import (
 	"context"
+	"slices"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
 )
 
+// list gives an empty array where Go has nil: the contract says array, not null.
+func list[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
+}
+
 func (s *server) ListContexts(ctx context.Context, _ *protocol.Empty) (*protocol.ListContextsResult, error) {
 	contexts, err := s.backend.Contexts(ctx)
-	return &protocol.ListContextsResult{Contexts: contexts}, err
+	return &protocol.ListContextsResult{Contexts: list(contexts)}, err
 }
 
 func (s *server) ListNamespaces(ctx context.Context, p *protocol.ListNamespacesParams) (*protocol.ListNamespacesResult, error) {
 	names, err := s.backend.Namespaces(ctx, p.Context)
-	return &protocol.ListNamespacesResult{Namespaces: names}, err
+	return &protocol.ListNamespacesResult{Namespaces: list(names)}, err
 }
 
 func (s *server) ListServices(ctx context.Context, p *protocol.ListServicesParams) (*protocol.ListServicesResult, error) {
 	services, err := s.backend.Services(ctx, p.Context, p.Namespace)
-	return &protocol.ListServicesResult{Services: services}, err
+	for i := range services {
+		services[i].Ports = list(services[i].Ports)
+	}
+	return &protocol.ListServicesResult{Services: list(services)}, err
 }
 
 func (s *server) OperatorStatus(ctx context.Context, p *protocol.OperatorParams) (*protocol.OperatorStatusResult, error) {
@@ -26,13 +38,17 @@ func (s *server) OperatorStatus(ctx context.Context, p *protocol.OperatorParams)
 }
 
 func (s *server) InstallOperator(ctx context.Context, p *protocol.InstallOperatorParams) (*protocol.OperatorStatusResult, error) {
-	work := s.progress.begin(s, p.WorkDoneToken, "")
-	defer work.end("")
-	return s.backend.InstallOperator(ctx, p, work.say)
+	work := s.progress.begin(p.WorkDoneToken, "")
+	result, err := s.backend.InstallOperator(ctx, p, work.say)
+	work.end(ending(err))
+	return result, err
 }
 
 func (s *server) UninstallOperator(ctx context.Context, p *protocol.OperatorParams) (*protocol.Empty, error) {
-	return &protocol.Empty{}, s.backend.UninstallOperator(ctx, p.Context, func(string) {})
+	work := s.progress.begin(p.WorkDoneToken, "")
+	err := s.backend.UninstallOperator(ctx, p.Context, work.say)
+	work.end(ending(err))
+	return &protocol.Empty{}, err
 }
 
 func (s *server) ResolveSession(ctx context.Context, p *protocol.ResolveSessionParams) (*protocol.ResolveSessionResult, error) {
@@ -41,19 +57,26 @@ func (s *server) ResolveSession(ctx context.Context, p *protocol.ResolveSessionP
 
 func (s *server) Preflight(ctx context.Context, p *protocol.PreflightParams) (*protocol.PreflightResult, error) {
 	found, err := s.backend.Preflight(ctx, p)
-	if found == nil {
-		found = []protocol.Diagnostic{}
-	}
-	return &protocol.PreflightResult{Diagnostics: found}, err
+	slices.SortStableFunc(found, func(a, b protocol.Diagnostic) int { return rank(a.Severity) - rank(b.Severity) })
+	return &protocol.PreflightResult{Diagnostics: list(found)}, err
+}
+
+// rank puts errors first.
+func rank(s protocol.Severity) int {
+	return slices.Index([]protocol.Severity{protocol.SeverityError, protocol.SeverityWarning, protocol.SeverityInfo}, s)
 }
 
 func (s *server) StartSession(ctx context.Context, p *protocol.StartSessionParams) (*protocol.StartSessionResult, error) {
-	work := s.progress.begin(s, p.WorkDoneToken, p.ID)
+	work := s.progress.begin(p.WorkDoneToken, p.ID)
 	result, err := s.backend.Start(ctx, p, s)
 	if err != nil {
-		work.end(err.Error())
+		s.progress.drop(work)
+		work.end(ending(err))
+		return nil, err
 	}
-	return result, err
+	// A session that was there already may have nothing more to tell.
+	s.progress.changed(result.Session)
+	return result, nil
 }
 
 func (s *server) StopSession(ctx context.Context, p *protocol.SessionParams) (*protocol.StopSessionResult, error) {
@@ -66,20 +89,9 @@ func (s *server) RestartSession(ctx context.Context, p *protocol.SessionParams) 
 }
 
 func (s *server) ListSessions(context.Context, *protocol.Empty) (*protocol.ListSessionsResult, error) {
-	return &protocol.ListSessionsResult{Sessions: s.backend.Sessions()}, nil
+	return &protocol.ListSessionsResult{Sessions: list(s.backend.Sessions())}, nil
 }
 
 func (s *server) SessionTraffic(_ context.Context, p *protocol.SessionParams) (*protocol.Traffic, error) {
 	return s.backend.Traffic(p.ID)
-}
-
-// SessionChanged tells the editor, and whoever waits for the progress of the start.
-func (s *server) SessionChanged(info protocol.SessionInfo) {
-	_ = s.editor.SessionDidChange(context.Background(), &info)
-	s.progress.changed(info)
-}
-
-// SessionOutput tells the editor.
-func (s *server) SessionOutput(id, category, text string) {
-	_ = s.editor.SessionOutput(context.Background(), &protocol.SessionOutputParams{ID: id, Category: category, Output: text})
 }

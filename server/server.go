@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"strings"
+	"os"
+	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
@@ -19,156 +21,107 @@ type Options struct {
 	// NewBackend makes the engine when the editor has said which kubeconfig it wants ("" = the usual one).
 	NewBackend func(kubeconfig string) (Backend, error)
 	Log        *slog.Logger
-	Version    string
+	// EditorLog, if any, shows what is logged in the editor's output channel too.
+	EditorLog *EditorLog
+	Version   string
+
+	// alive takes the place of processAlive in tests.
+	alive func(pid int) bool
 }
 
 // closeTimeout bounds the end of all sessions when the editor has gone.
 const closeTimeout = 40 * time.Second
 
-// Serve speaks with one editor until it says exit, goes away, or ctx ends. Every
-// session is over when it returns. The code is the process's: 0 after shutdown, else 1.
-func Serve(ctx context.Context, conn io.ReadWriteCloser, opts Options) (exitCode int) {
-	s := &server{opts: opts, exit: make(chan struct{})}
-	ready := make(chan struct{})
-	s.conn = rpc.New(context.WithoutCancel(ctx), conn, func(ctx context.Context, method string, params json.RawMessage) (any, error) {
-		<-ready
-		return s.dispatch(ctx, method, params)
-	}, opts.Log)
-	s.editor = gen.ClientCaller{Conn: s.conn}
-	close(ready)
-	select {
-	case <-s.conn.Done():
-		opts.Log.Info("the editor has gone")
-	case <-ctx.Done():
-	case <-s.exit:
-	}
-	s.closeBackend(ctx)
-	flushCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	s.conn.Flush(flushCtx)
-	_ = s.conn.Close()
-	if s.phase() == phaseShutdown {
-		return 0
-	}
-	return 1
-}
-
-// phase of a conversation.
-type phase int
-
-const (
-	phaseNew phase = iota
-	phaseOpen
-	phaseShutdown
-)
-
 // server implements protocol.Server for one editor. Its one goroutine of its own
 // watches the editor's process, and ends with the connection.
 type server struct {
-	opts   Options
-	conn   *rpc.Conn
-	editor protocol.Client
+	opts     Options
+	conn     *rpc.Conn
+	editor   gen.ClientCaller
+	progress progressTable
+	outputs  outputs
 
 	exitOnce sync.Once
 	exit     chan struct{}
 
 	mu      sync.Mutex
-	at      phase
+	phase   phase
+	closing bool
 	backend Backend
-
-	progress progressTable
 }
 
 var _ protocol.Server = (*server)(nil)
 
-func (s *server) phase() phase {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.at
+// ServeStdio is Serve over a pair of streams; they are closed if they can be.
+func ServeStdio(ctx context.Context, in io.Reader, out io.Writer, opts Options) (exitCode int) {
+	return Serve(ctx, stdio{in, out}, opts)
 }
 
-// dispatch keeps the order of a conversation.
-func (s *server) dispatch(ctx context.Context, method string, params json.RawMessage) (any, error) {
-	switch at := s.phase(); {
-	case method == gen.MethodExit:
-	case at == phaseNew && method != gen.MethodInitialize:
-		return nil, protocol.Errorf(protocol.CodeServerNotInitialized, "%s came before initialize", method)
-	case at != phaseNew && method == gen.MethodInitialize:
-		return nil, protocol.Errorf(protocol.CodeInvalidRequest, "initialize came twice")
-	case at == phaseShutdown:
-		return nil, protocol.Errorf(protocol.CodeInvalidRequest, "%s came after shutdown", method)
-	}
-	return gen.DispatchServer(ctx, s, method, params)
+type stdio struct {
+	io.Reader
+	io.Writer
 }
 
-func (s *server) Initialize(_ context.Context, p *protocol.InitializeParams) (*protocol.InitializeResult, error) {
-	major, _, _ := strings.Cut(p.ProtocolVersion, ".")
-	ours, _, _ := strings.Cut(protocol.Version, ".")
-	if major != ours {
-		return nil, protocol.Errorf(protocol.CodeInvalidParams, "the editor's extension speaks version %q of the protocol, this tunnel-server %s", p.ProtocolVersion, protocol.Version).
-			WithFix(protocol.Fix{Title: "Bring the extension and tunnel-server to the same version"})
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.at != phaseNew {
-		return nil, protocol.Errorf(protocol.CodeInvalidRequest, "initialize came twice")
-	}
-	backend, err := s.opts.NewBackend(p.Kubeconfig)
-	if err != nil {
-		return nil, err
-	}
-	s.backend, s.at = backend, phaseOpen
-	if p.ProcessID > 0 {
-		go s.watchEditor(p.ProcessID)
-	}
-	return &protocol.InitializeResult{
-		ProtocolVersion: protocol.Version,
-		ServerInfo:      protocol.ClientInfo{Name: "tunnel-server", Version: s.opts.Version},
-		Capabilities:    backend.Capabilities(),
-	}, nil
-}
-
-// watchEditor ends the conversation when the editor's process has gone: a pipe
-// that a child of the editor has inherited would keep standing.
-func (s *server) watchEditor(pid int) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.conn.Done():
-			return
-		case <-tick.C:
-			if !processAlive(pid) {
-				s.opts.Log.Info("the editor's process has gone", "pid", pid)
-				s.endConversation()
-				return
-			}
+func (s stdio) Close() error {
+	for _, end := range []any{s.Reader, s.Writer} {
+		if c, ok := end.(io.Closer); ok {
+			_ = c.Close()
 		}
 	}
-}
-
-func (s *server) endConversation() { s.exitOnce.Do(func() { close(s.exit) }) }
-
-func (s *server) Initialized(context.Context, *protocol.Empty) error { return nil }
-
-func (s *server) Shutdown(ctx context.Context, _ *protocol.Empty) (*protocol.Empty, error) {
-	s.mu.Lock()
-	s.at = phaseShutdown
-	backend := s.backend
-	s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-	defer cancel()
-	return &protocol.Empty{}, backend.Close(ctx)
-}
-
-func (s *server) Exit(context.Context, *protocol.Empty) error {
-	s.endConversation()
 	return nil
 }
 
-// closeBackend ends all sessions under a deadline of its own.
+// Serve speaks with one editor until it says exit, goes away, or ctx ends. Every
+// session is over when it returns. The code is the process's: 0 after shutdown, else 1.
+func Serve(ctx context.Context, conn io.ReadWriteCloser, opts Options) (exitCode int) {
+	defer survivePipes()()
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.alive == nil {
+		opts.alive = processAlive
+	}
+	s := &server{opts: opts, exit: make(chan struct{})}
+	s.serve(ctx, conn)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase == phaseShutdown {
+		return 0
+	}
+	return 1
+}
+
+func (s *server) serve(ctx context.Context, conn io.ReadWriteCloser) {
+	ready := make(chan struct{})
+	s.conn = rpc.NewGated(context.WithoutCancel(ctx), conn, func(ctx context.Context, method string, params json.RawMessage) (any, error) {
+		<-ready
+		return gen.DispatchServer(ctx, s, method, params)
+	}, s.admit, s.opts.Log)
+	s.editor = gen.ClientCaller{Conn: s.conn}
+	s.progress.notify = s.conn
+	close(ready)
+	if s.opts.EditorLog != nil {
+		defer s.opts.EditorLog.attach(s.conn)()
+	}
+	select {
+	case <-s.conn.Done():
+		s.opts.Log.Info("the editor has gone")
+	case <-ctx.Done():
+		s.opts.Log.Info("told to end")
+	case <-s.exit:
+	}
+	// The connection is closed last: the editor hears how its sessions end.
+	s.closeBackend(ctx)
+	if err := s.conn.Close(); err != nil {
+		s.opts.Log.Error("end of the connection", "error", err)
+	}
+}
+
+// closeBackend ends all sessions under a deadline of its own: the ctx that ended
+// the conversation must not cut the end of the sessions short.
 func (s *server) closeBackend(ctx context.Context) {
 	s.mu.Lock()
+	s.closing = true
 	backend := s.backend
 	s.mu.Unlock()
 	if backend == nil {
@@ -179,4 +132,13 @@ func (s *server) closeBackend(ctx context.Context) {
 	if err := backend.Close(ctx); err != nil {
 		s.opts.Log.Error("end of the sessions", "error", err)
 	}
+}
+
+// survivePipes keeps SIGPIPE from ending the process. When an editor is killed, the
+// first write to its end of standard output or standard error raises it, and the
+// sessions would not be ended. Ignoring the signal would be inherited by debuggees.
+func survivePipes() (restore func()) {
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	return func() { signal.Stop(pipe) }
 }

@@ -165,10 +165,5 @@ func newClient(raw clientcmdapi.Config, context string) (*Client, error) {
 	return &Client{context: context, namespace: namespace, rest: restConfig, kube: kube, dynamic: dyn}, nil
 }
 
-// Context is the context's name, Namespace its default namespace, Host the API server's URL.
-func (c *Client) Context() string   { return c.context }
-func (c *Client) Namespace() string { return c.namespace }
-func (c *Client) Host() string      { return c.rest.Host }
-
 // requestTimeout bounds each single API request.
 const requestTimeout = 10 * time.Second

@@ -135,7 +135,6 @@ func (p *Process) serve() {
 		run, err := p.start(pod)
 		if restarted != nil {
 			restarted <- err
-			restarted = nil
 		}
 		if err != nil {
 			p.Fail(err)

@@ -29,8 +29,9 @@ type (
 		Secret     *corev1.Secret
 		Deployment *appsv1.Deployment
 	}
-	// PutRole and PutBinding let a user reach the agent pod.
-	PutRole    struct{ Role *rbacv1.Role }
+	// PutRole says what it takes to reach the agent pod.
+	PutRole struct{ Role *rbacv1.Role }
+	// PutBinding gives that to the intercept's user.
 	PutBinding struct{ Binding *rbacv1.RoleBinding }
 	// SwitchService puts the agent's selector on the Service.
 	SwitchService struct {

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
-	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -86,6 +85,3 @@ func (n names) meta(namespace, name string) metav1.ObjectMeta {
 		Annotations: map[string]string{v1alpha1.AnnotationTarget: n.target},
 	}
 }
-
-// sortedKeys gives a map's keys in a fixed order.
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,9 +1,13 @@
+// Package gen is the glue of the editor contract: it turns JSON-RPC methods
+// into calls of protocol.Server and protocol.Client, and the other way round.
 package gen
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"reflect"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
 )
@@ -20,8 +24,30 @@ func decode(method string, params json.RawMessage, into any) error {
 	if len(params) == 0 || bytes.Equal(params, []byte("null")) {
 		return nil
 	}
-	if err := json.Unmarshal(params, into); err != nil {
-		return protocol.Errorf(protocol.CodeInvalidParams, "params of %s: %w", method, err)
+	err := json.Unmarshal(params, into)
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &wrong) && wrong.Field != "":
+		return protocol.Errorf(protocol.CodeInvalidParams, "params of %s: %s is to be %s, not %s", method, wrong.Field, kindName(wrong.Type), wrong.Value)
+	case errors.As(err, &wrong):
+		return protocol.Errorf(protocol.CodeInvalidParams, "params of %s are to be %s, not %s", method, kindName(wrong.Type), wrong.Value)
 	}
-	return nil
+	return protocol.Errorf(protocol.CodeInvalidParams, "params of %s: %w", method, err)
+}
+
+// kindName is a Go type as JSON calls it.
+func kindName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		return "an integer"
+	case reflect.Slice:
+		return "an array"
+	}
+	return "an object"
 }

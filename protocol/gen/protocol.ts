@@ -2,254 +2,224 @@
 
 export const protocolVersion = "1.0";
 
-/**
- * ClientCapabilities tells what the client can take. All are additive.
- */
+/** ClientCapabilities tells what the client can take. All are additive. */
 export interface ClientCapabilities {
-  /**
-   * WorkDoneProgress: the client shows $/progress.
-   */
+  /** workDoneProgress: the client shows $/progress. */
   workDoneProgress?: boolean;
 }
 
-/**
- * ClientInfo names a program and its version.
- */
+/** ClientInfo names a program and its version. */
 export interface ClientInfo {
   name: string;
   version?: string;
 }
 
-/**
- * Command is a program to run without a debugger.
- */
+/** Command is a program to run without a debugger. */
 export interface Command {
   args: string[];
-  /**
-   * Cwd is absolute; "" = the server's.
-   */
+  /** cwd is absolute; "" = the server's. */
   cwd?: string;
-  /**
-   * Env is added to the workstation's and the pod's; null removes a variable.
-   */
+  /** env is added to the workstation's and the pod's; null removes a variable. */
   env?: Record<string, string | null>;
 }
 
-/**
- * Diagnostic is one finding, with what to do about it.
- */
+/** Diagnostic is one finding, with what to do about it. */
 export interface Diagnostic {
   severity: Severity;
   code: ErrorCode;
   message: string;
   object?: ObjectRef;
   fix?: Fix;
-  /**
-   * Field is the path in target or launch that it is about, such as "target.port".
-   */
+  /** field is the path in target or launch that it is about, such as "target.port". */
   field?: string;
 }
 
-/**
- * Empty is the params or result of a method that has none.
- */
+/** Empty is the params or result of a method that has none. */
 export type Empty = Record<string, never>;
 
-/**
- * Endpoint is where to reach a session's DAP side.
- */
+/** Endpoint is where to reach a session's DAP side. */
 export interface Endpoint {
-  /**
-   * Network is "unix" (a path) or "pipe" (a Windows named pipe).
-   */
+  /** network is "unix" (a path) or "pipe" (a Windows named pipe). */
   network: string;
   address: string;
 }
 
-/**
- * Error is what a failed request carries: the JSON-RPC error's code, message and data.
- */
+/** Error is what a failed request carries: the JSON-RPC error's code, message and data. */
 export interface Error {
   code: ErrorCode;
   message: string;
   data: ErrorData;
 }
 
-/**
- * ErrorCode numbers every error that a user may see. Codes never change their meaning.
- */
+/** ErrorCode numbers every error that a user may see. Codes never change their meaning. */
 export enum ErrorCode {
+  /** what came in is not JSON. */
   ParseError = -32700,
+  /** what came in is no request, or comes out of order. */
   InvalidRequest = -32600,
+  /** there is no such method. */
   MethodNotFound = -32601,
+  /** the params have another shape than the method's, or contradict each other. */
   InvalidParams = -32602,
+  /** a fault of tunnel-server itself, or one without a number of its own. */
   InternalError = -32603,
+  /** a request came before initialize was answered. */
   ServerNotInitialized = -32002,
+  /** the request was cancelled. */
   RequestCancelled = -32800,
+  /** there is no kubeconfig, or it can't be read. */
   NoKubeconfig = 1001,
+  /** the kubeconfig has no such context. */
   UnknownContext = 1002,
+  /** the cluster's API server can't be reached. */
   ClusterUnreachable = 1003,
+  /** the cluster does not know the user, or the credentials have expired. */
   Unauthorized = 1004,
+  /** the operator is not installed in the cluster. */
   OperatorMissing = 1101,
+  /** the operator is of a version that this tunnel-server does not work with. */
   OperatorVersion = 1102,
+  /** the operator is installed but does not answer yet. */
   OperatorNotReady = 1103,
+  /** there is no such Service. */
   ServiceNotFound = 1201,
+  /** the Service has no selector, so there is nothing to switch. */
   ServiceNoSelector = 1202,
+  /** the Service is headless: a switch would take the names of its pods away. */
   ServiceHeadless = 1203,
+  /** no pod of the Service is ready. */
   NoReadyPod = 1204,
+  /** the Service has no such port. */
   UnknownPort = 1205,
+  /** the Service's target port is a name that no container has. */
   UnresolvedPort = 1206,
+  /** there is no such namespace. */
   NamespaceNotFound = 1207,
+  /** the Service has several ports, and which one is meant is not told. */
   PortAmbiguous = 1208,
+  /** the Service sends traffic only to pods of the caller's node. */
   LocalTraffic = 1209,
+  /** the port's protocol is not TCP. */
   UnsupportedProto = 1210,
+  /** the user has no permission for it in the cluster. */
   Forbidden = 1301,
+  /** the user may take the traffic, but not the app's environment and files. */
   InheritForbidden = 1302,
+  /** somebody else debugs the Service now. */
   AlreadyIntercepted = 1401,
+  /** the cluster refused the Intercept. */
   InterceptRefused = 1402,
+  /** the agent did not become ready. */
   AgentFailed = 1403,
+  /** the Intercept was deleted while the session ran. */
   InterceptGone = 1404,
+  /** another tool keeps changing the Service back. */
   Contested = 1405,
+  /** the session has ended, but the Service is not back yet. */
   RestorePending = 1406,
+  /** the tunnel to the agent could not be made. */
   TunnelFailed = 1501,
+  /** the tunnel to the agent was lost and did not come back. */
   TunnelLost = 1502,
+  /** the sandbox could not be set up. */
   SandboxFailed = 1601,
+  /** another program listens on the port. */
   PortInUse = 1602,
+  /** the sandbox of this machine can't do it. */
   SandboxLimit = 1603,
+  /** there is no such debug adapter. */
   UnknownAdapter = 1701,
+  /** the debug adapter is not installed. */
   AdapterMissing = 1702,
+  /** the debug adapter did not start, or refused. */
   AdapterFailed = 1703,
+  /** the launch configuration has a mistake. */
   BadLaunch = 1704,
+  /** the debug adapter ended by itself. */
   AdapterCrashed = 1705,
+  /** the program could not be started. */
   ProcessStartFailed = 1706,
+  /** there is no such session. */
   UnknownSession = 1801,
+  /** the session has ended. */
   SessionEnded = 1802,
+  /** a session of that id exists, with another target or program. */
   SessionExists = 1803,
 }
 
-/**
- * ErrorData is the data member of a JSON-RPC error.
- */
+/** ErrorData is the data member of a JSON-RPC error. */
 export interface ErrorData {
-  /**
-   * ShowUser: show the message to the user as it is.
-   */
+  /** showUser: show the message to the user as it is. */
   showUser: boolean;
-  /**
-   * Step is the stage that failed.
-   */
+  /** step is the stage that failed. */
   step?: Stage;
-  /**
-   * Object is what was tried on, Event its latest Event in the cluster.
-   */
+  /** object is what was tried on, Event its latest Event in the cluster. */
   object?: ObjectRef;
   event?: string;
   fix?: Fix;
 }
 
-/**
- * Fix is what the user can do about an error.
- */
+/** Fix is what the user can do about an error. */
 export interface Fix {
-  /**
-   * Title is short, for a button.
-   */
+  /** title is short, for a button. */
   title: string;
-  /**
-   * Command is a command line to run, if that fixes it.
-   */
+  /** command is a command line to run, if that fixes it. */
   command?: string;
-  /**
-   * YAML is an object for an admin to apply, if that fixes it.
-   */
+  /** yaml is an object for an admin to apply, if that fixes it. */
   yaml?: string;
-  /**
-   * Method is a request of this protocol that fixes it, such as "operator/install".
-   */
+  /** method is a request of this protocol that fixes it, such as "operator/install". */
   method?: string;
 }
 
-/**
- * InitializeParams opens the conversation.
- */
+/** InitializeParams opens the conversation. */
 export interface InitializeParams {
-  /**
-   * ProtocolVersion is the client's Version, such as "1.0".
-   */
+  /** protocolVersion is the client's Version, such as "1.0". */
   protocolVersion: string;
-  /**
-   * ClientInfo names the editor.
-   */
+  /** clientInfo names the editor. */
   clientInfo: ClientInfo;
-  /**
-   * ProcessID is the editor's process; the server ends when that process has. 0: not watched.
-   */
+  /** processId is the editor's process; the server ends when that process has. 0: not watched. */
   processId?: number;
-  /**
-   * WorkspaceFolders are absolute paths.
-   */
+  /** workspaceFolders are absolute paths. */
   workspaceFolders?: string[];
-  /**
-   * Kubeconfig overrides KUBECONFIG and the default path.
-   */
+  /** kubeconfig overrides KUBECONFIG and the default path. */
   kubeconfig?: string;
-  /**
-   * Capabilities tells what the client can take.
-   */
+  /** capabilities tells what the client can take. */
   capabilities: ClientCapabilities;
 }
 
-/**
- * InitializeResult tells what this server can do.
- */
+/** InitializeResult tells what this server can do. */
 export interface InitializeResult {
   protocolVersion: string;
   serverInfo: ClientInfo;
   capabilities: ServerCapabilities;
 }
 
-/**
- * InstallOperatorParams tells what to install. Zero values mean the defaults of this release.
- */
+/** InstallOperatorParams tells what to install. Zero values mean the defaults of this release. */
 export interface InstallOperatorParams {
   context?: string;
-  /**
-   * Image overrides the image of operator and agent.
-   */
+  /** image overrides the image of operator and agent. */
   image?: string;
-  /**
-   * ImagePullPolicy is Always, IfNotPresent (default) or Never.
-   */
+  /** imagePullPolicy is Always, IfNotPresent (default) or Never. */
   imagePullPolicy?: string;
   workDoneToken?: ProgressToken;
 }
 
-/**
- * InterceptInfo tells about an intercept on a Service.
- */
+/** InterceptInfo tells about an intercept on a Service. */
 export interface InterceptInfo {
   name: string;
   user: string;
   host: string;
   state: string;
-  /**
-   * Since is an RFC 3339 time by the cluster's clock.
-   */
+  /** since is an RFC 3339 time by the cluster's clock. */
   since: string;
-  /**
-   * Mine: it belongs to the asking user.
-   */
+  /** mine: it belongs to the asking user. */
   mine: boolean;
 }
 
-/**
- * Kind tells what a session runs.
- */
+/** Kind tells what a session runs. */
 export type Kind = "debug" | "process";
 
-/**
- * KubeContext is a context of the kubeconfig.
- */
+/** KubeContext is a context of the kubeconfig. */
 export interface KubeContext {
   name: string;
   cluster: string;
@@ -258,106 +228,76 @@ export interface KubeContext {
   current: boolean;
 }
 
-/**
- * ListContextsResult answers cluster/contexts.
- */
+/** ListContextsResult answers cluster/contexts. */
 export interface ListContextsResult {
   contexts: KubeContext[];
 }
 
-/**
- * ListNamespacesParams asks for the namespaces of a context ("" = the current one).
- */
+/** ListNamespacesParams asks for the namespaces of a context ("" = the current one). */
 export interface ListNamespacesParams {
   context?: string;
 }
 
-/**
- * ListNamespacesResult answers cluster/namespaces.
- */
+/** ListNamespacesResult answers cluster/namespaces. */
 export interface ListNamespacesResult {
   namespaces: string[];
 }
 
-/**
- * ListServicesParams asks for the Services of one namespace ("" = the context's own).
- */
+/** ListServicesParams asks for the Services of one namespace ("" = the context's own). */
 export interface ListServicesParams {
   context?: string;
   namespace?: string;
 }
 
-/**
- * ListServicesResult answers cluster/services.
- */
+/** ListServicesResult answers cluster/services. */
 export interface ListServicesResult {
   services: Service[];
 }
 
-/**
- * ListSessionsResult answers session/list.
- */
+/** ListSessionsResult answers session/list. */
 export interface ListSessionsResult {
   sessions: SessionInfo[];
 }
 
-/**
- * LogMessageParams is one line for the editor's output channel.
- */
+/** LogMessageParams is one line for the editor's output channel. */
 export interface LogMessageParams {
-  /**
-   * Level is "debug", "info", "warn" or "error".
-   */
+  /** level is "debug", "info", "warn" or "error". */
   level: string;
   message: string;
 }
 
-/**
- * Mode tells where a session's debug adapter lives.
- */
+/** Mode tells where a session's debug adapter lives. */
 export type Mode = "proxy" | "launcher";
 
-/**
- * ObjectRef names a Kubernetes object.
- */
+/** ObjectRef names a Kubernetes object. */
 export interface ObjectRef {
   kind: string;
   namespace?: string;
   name: string;
 }
 
-/**
- * OperatorParams names the cluster.
- */
+/** OperatorParams names the cluster. */
 export interface OperatorParams {
   context?: string;
+  /** workDoneToken asks for $/progress of operator/uninstall. */
+  workDoneToken?: ProgressToken;
 }
 
-/**
- * OperatorStatusResult tells which operator the cluster has.
- */
+/** OperatorStatusResult tells which operator the cluster has. */
 export interface OperatorStatusResult {
   installed: boolean;
-  /**
-   * Version is the installed operator's; Wanted is this server's.
-   */
+  /** version is the installed operator's; Wanted is this server's. */
   version?: string;
   wanted: string;
   namespace?: string;
   image?: string;
-  /**
-   * Ready: its Deployment is available.
-   */
+  /** ready: its Deployment is available. */
   ready: boolean;
-  /**
-   * Message says what is wrong, if anything.
-   */
+  /** message says what is wrong, if anything. */
   message?: string;
 }
 
-/**
- * PortMapping is one port of the Service and where it goes.
- */
+/** PortMapping is one port of the Service and where it goes. */
 export interface PortMapping {
   name?: string;
   servicePort: number;
@@ -366,331 +306,207 @@ export interface PortMapping {
   protocol: string;
 }
 
-/**
- * PreflightParams asks what could go wrong with this target and configuration.
- */
+/** PreflightParams asks what could go wrong with this target and configuration. */
 export interface PreflightParams {
   target: Target;
   launch?: unknown;
 }
 
-/**
- * PreflightResult lists what was found; errors first.
- */
+/** PreflightResult lists what was found; errors first. */
 export interface PreflightResult {
   diagnostics: Diagnostic[];
 }
 
-/**
- * ProgressParams reports one step of a long request.
- */
+/** ProgressParams reports one step of a long request. */
 export interface ProgressParams {
   token: ProgressToken;
   value: ProgressValue;
 }
 
-/**
- * ProgressToken ties $/progress to the request that carries it as workDoneToken.
- */
+/** ProgressToken ties $/progress to the request that carries it as workDoneToken. */
 export type ProgressToken = string;
 
-/**
- * ProgressValue is one report: kind "begin", "report" or "end".
- */
+/** ProgressValue is one report: kind "begin", "report" or "end". */
 export interface ProgressValue {
   kind: string;
-  /**
-   * Stage is the step that has begun (report) or the last one (end).
-   */
+  /** stage is the step that has begun (report) or the last one (end). */
   stage?: Stage;
-  /**
-   * Message is for a person.
-   */
+  /** message is for a person. */
   message?: string;
-  /**
-   * ElapsedMillis counts from the request's start.
-   */
+  /** elapsedMillis counts from the request's start. */
   elapsedMillis: number;
 }
 
-/**
- * Receipt tells how the Service was left.
- */
+/** Receipt tells how the Service was left. */
 export interface Receipt {
-  /**
-   * Restored: the Service equals what it was before the session.
-   */
+  /** restored: the Service equals what it was before the session. */
   restored: boolean;
-  /**
-   * Differences are sentences, when it does not.
-   */
+  /** differences are sentences, when it does not. */
   differences?: string[];
-  /**
-   * Traffic is what the session served.
-   */
+  /** traffic is what the session served. */
   traffic: Traffic;
-  /**
-   * Cut counts connections that had to be closed at the end.
-   */
+  /** cut counts connections that had to be closed at the end. */
   cut: number;
-  /**
-   * StopMillis is the time from the stop until the origin took new connections again.
-   */
+  /** stopMillis is the time from the stop until the origin took new connections again. */
   stopMillis: number;
 }
 
-/**
- * ResolveSessionParams asks what to launch.
- */
+/** ResolveSessionParams asks what to launch. */
 export interface ResolveSessionParams {
   target: Target;
-  /**
-   * Launch is an editor's launch configuration: {"type": "go", "request": "launch", …}.
-   */
+  /** launch is an editor's launch configuration: {"type": "go", "request": "launch", …}. */
   launch: unknown;
 }
 
-/**
- * ResolveSessionResult tells what to launch.
- */
+/** ResolveSessionResult tells what to launch. */
 export interface ResolveSessionResult {
   kind: Kind;
   mode?: Mode;
-  /**
-   * Adapter is the registry's entry, such as "go".
-   */
+  /** adapter is the registry's entry, such as "go". */
   adapter?: string;
-  /**
-   * Launch is the configuration to launch, to be passed to session/start.
-   */
+  /** launch is the configuration to launch, to be passed to session/start. */
   launch?: unknown;
-  /**
-   * Diagnostics are about the configuration itself.
-   */
+  /** diagnostics are about the configuration itself. */
   diagnostics?: Diagnostic[];
 }
 
-/**
- * SandboxInfo tells how true to the pod the sandbox is on this machine.
- */
+/** SandboxInfo tells how true to the pod the sandbox is on this machine. */
 export interface SandboxInfo {
-  /**
-   * Mode is "loopback" or "namespaces".
-   */
+  /** mode is "loopback" or "namespaces". */
   mode: string;
-  /**
-   * Limits are sentences about what does not work in this mode.
-   */
+  /** limits are sentences about what does not work in this mode. */
   limits?: string[];
 }
 
-/**
- * ServerCapabilities tells what this server can do here.
- */
+/** ServerCapabilities tells what this server can do here. */
 export interface ServerCapabilities {
-  /**
-   * Adapters are the debug types that can be proxied or launched, such as "go".
-   */
+  /** adapters are the debug types that can be proxied or launched, such as "go". */
   adapters: string[];
-  /**
-   * Sandbox tells what a debuggee runs in on this machine.
-   */
+  /** sandbox tells what a debuggee runs in on this machine. */
   sandbox: SandboxInfo;
 }
 
-/**
- * Service is a Service as an editor shows it.
- */
+/** Service is a Service as an editor shows it. */
 export interface Service {
   name: string;
   namespace: string;
   type: string;
   ports: ServicePort[];
-  /**
-   * Workload is what runs the Service's pods; absent when none is found.
-   */
+  /** workload is what runs the Service's pods; absent when none is found. */
   workload?: Workload;
-  /**
-   * Intercept tells who debugs it now.
-   */
+  /** intercept tells who debugs it now. */
   intercept?: InterceptInfo;
-  /**
-   * NotInterceptable says why a session can't be started on it; "" when it can.
-   */
+  /** notInterceptable says why a session can't be started on it; "" when it can. */
   notInterceptable?: string;
 }
 
-/**
- * ServicePort is one port of a Service.
- */
+/** ServicePort is one port of a Service. */
 export interface ServicePort {
   name?: string;
   port: number;
   protocol: string;
-  /**
-   * TargetPort is as the Service writes it: a number or a name.
-   */
+  /** targetPort is as the Service writes it: a number or a name. */
   targetPort: string;
-  /**
-   * ResolvedPort is the container's port, 0 when a name can't be resolved.
-   */
+  /** resolvedPort is the container's port, 0 when a name can't be resolved. */
   resolvedPort?: number;
 }
 
-/**
- * SessionInfo is the state of a session.
- */
+/** SessionInfo is the state of a session. */
 export interface SessionInfo {
   id: string;
   kind: Kind;
   target: Target;
   state: State;
-  /**
-   * Reason says in a sentence why it is in that state.
-   */
+  /** reason says in a sentence why it is in that state. */
   reason?: string;
   stages?: StageTime[];
-  /**
-   * Ports is what is mapped.
-   */
+  /** ports is what is mapped. */
   ports?: PortMapping[];
-  /**
-   * Intercept is the name of the object in the cluster.
-   */
+  /** intercept is the name of the object in the cluster. */
   intercept?: string;
-  /**
-   * Warnings are preflight findings and limits of the sandbox that hold for this session.
-   */
+  /** warnings are preflight findings and limits of the sandbox that hold for this session. */
   warnings?: string[];
   error?: Error;
   receipt?: Receipt;
-  /**
-   * ExitCode is the debuggee's, once it has ended and it is known.
-   */
+  /** exitCode is the debuggee's, once it has ended and it is known. */
   exitCode?: number;
 }
 
-/**
- * SessionOutputParams is text written by or about a session.
- */
+/** SessionOutputParams is text written by or about a session. */
 export interface SessionOutputParams {
   id: string;
-  /**
-   * Category is "stdout", "stderr" or "console".
-   */
+  /** category is "stdout", "stderr" or "console". */
   category: string;
   output: string;
 }
 
-/**
- * SessionParams names a session.
- */
+/** SessionParams names a session. */
 export interface SessionParams {
   id: string;
 }
 
-/**
- * Severity of a diagnostic.
- */
+/** Severity of a diagnostic. */
 export type Severity = "error" | "warning" | "info";
 
-/**
- * Stage is a step of a session's start or end.
- */
+/** Stage is a step of a session's start or end. */
 export type Stage = "preflight" | "sandbox" | "intercept" | "agent" | "tunnel" | "environment" | "debugger" | "listen" | "switch" | "drain" | "restore";
 
-/**
- * StageTime is one stage with its times since the session's start.
- */
+/** StageTime is one stage with its times since the session's start. */
 export interface StageTime {
   stage: Stage;
   beganMillis: number;
-  /**
-   * EndedMillis is 0 while it runs.
-   */
+  /** endedMillis is 0 while it runs. */
   endedMillis?: number;
 }
 
-/**
- * StartSessionParams starts a session. Exactly one of Launch and Command is set.
- */
+/** StartSessionParams starts a session. Exactly one of Launch and Command is set. */
 export interface StartSessionParams {
-  /**
-   * ID is made by the client; starting the same ID twice is the same session.
-   */
+  /** id is made by the client; starting the same ID twice is the same session. */
   id: string;
   target: Target;
-  /**
-   * Launch is a debug session's launch configuration.
-   */
+  /** launch is a debug session's launch configuration. */
   launch?: unknown;
-  /**
-   * Command is a process session's command.
-   */
+  /** command is a process session's command. */
   command?: Command;
-  /**
-   * WorkDoneToken asks for $/progress.
-   */
+  /** workDoneToken asks for $/progress. */
   workDoneToken?: ProgressToken;
 }
 
-/**
- * StartSessionResult tells the session's state and where its debugger is.
- */
+/** StartSessionResult tells the session's state and where its debugger is. */
 export interface StartSessionResult {
   session: SessionInfo;
-  /**
-   * DAP is absent for process sessions.
-   */
+  /** dap is absent for process sessions. */
   dap?: Endpoint;
 }
 
-/**
- * State of a session.
- */
+/** State of a session. */
 export type State = "starting" | "ready" | "live" | "waiting" | "reconnecting" | "stopping" | "ended" | "failed";
 
-/**
- * StopSessionResult is the session's end.
- */
+/** StopSessionResult is the session's end. */
 export interface StopSessionResult {
   session: SessionInfo;
 }
 
-/**
- * Target is the Service to debug.
- */
+/** Target is the Service to debug. */
 export interface Target {
-  /**
-   * Context of the kubeconfig; "" = the current one.
-   */
+  /** context of the kubeconfig; "" = the current one. */
   context?: string;
-  /**
-   * Namespace; "" = the context's own.
-   */
+  /** namespace; "" = the context's own. */
   namespace?: string;
   service: string;
   /**
-   * Port is the Service's port by name or number; "" = its only port, or each that the debuggee listens on.
+   * port is the Service's port by name or number; "" = its only port, or each that the debuggee listens on.
    */
   port?: string;
-  /**
-   * LocalPort is where the debuggee listens; 0 = the resolved target port.
-   */
+  /** localPort is where the debuggee listens; 0 = the resolved target port. */
   localPort?: number;
-  /**
-   * Inherit tells whether the app's environment, files and identity are wanted; absent = yes.
-   */
+  /** inherit tells whether the app's environment, files and identity are wanted; absent = yes. */
   inherit?: boolean;
 }
 
-/**
- * Traffic counts what reached the session.
- */
+/** Traffic counts what reached the session. */
 export interface Traffic {
-  /**
-   * Connections that the workstation took; Origin, those passed on to the origin by the agent.
-   */
+  /** connections that the workstation took; Origin, those passed on to the origin by the agent. */
   connections: number;
   origin: number;
   active: number;
@@ -698,9 +514,7 @@ export interface Traffic {
   bytesOut: number;
 }
 
-/**
- * Workload is the controller of the pods behind a Service.
- */
+/** Workload is the controller of the pods behind a Service. */
 export interface Workload {
   kind: string;
   name: string;
@@ -709,45 +523,31 @@ export interface Workload {
   total: number;
 }
 
-/**
- * What an editor may ask of tunnel-server.
- */
+/** What an editor may ask of tunnel-server. */
 export interface ServerMethods {
   /**
    * Initialize opens the conversation. It is the first request, sent once; any other request before it fails with CodeServerNotInitialized.
    */
   "initialize": { params: InitializeParams; result: InitializeResult };
-  /**
-   * Initialized tells that the client has taken in the result of initialize.
-   */
+  /** Initialized tells that the client has taken in the result of initialize. */
   "initialized": { params: Empty; result: void };
   /**
    * Shutdown ends every session (each Service is back when it answers) and makes the server ready for exit.
    */
   "shutdown": { params: Empty; result: Empty };
-  /**
-   * Exit ends the process: with code 0 after shutdown, with 1 otherwise.
-   */
+  /** Exit ends the process: with code 0 after shutdown, with 1 otherwise. */
   "exit": { params: Empty; result: void };
-  /**
-   * ListContexts lists the contexts of the kubeconfig.
-   */
+  /** ListContexts lists the contexts of the kubeconfig. */
   "cluster/contexts": { params: Empty; result: ListContextsResult };
-  /**
-   * ListNamespaces lists the namespaces that the user may list.
-   */
+  /** ListNamespaces lists the namespaces that the user may list. */
   "cluster/namespaces": { params: ListNamespacesParams; result: ListNamespacesResult };
   /**
    * ListServices lists the Services of a namespace with their ports, the workload behind each and who intercepts it.
    */
   "cluster/services": { params: ListServicesParams; result: ListServicesResult };
-  /**
-   * OperatorStatus tells which operator the cluster has.
-   */
+  /** OperatorStatus tells which operator the cluster has. */
   "operator/status": { params: OperatorParams; result: OperatorStatusResult };
-  /**
-   * InstallOperator installs the operator, or upgrades it to this server's version.
-   */
+  /** InstallOperator installs the operator, or upgrades it to this server's version. */
   "operator/install": { params: InstallOperatorParams; result: OperatorStatusResult };
   /**
    * UninstallOperator ends all intercepts, waits until their Services are back, and removes the operator.
@@ -757,9 +557,7 @@ export interface ServerMethods {
    * ResolveSession tells what to launch for a launch configuration as people write it: the configuration of a proxied session or of a process. It changes nothing.
    */
   "session/resolve": { params: ResolveSessionParams; result: ResolveSessionResult };
-  /**
-   * Preflight finds every cause of failure that can be known before launch. It changes nothing.
-   */
+  /** Preflight finds every cause of failure that can be known before launch. It changes nothing. */
   "session/preflight": { params: PreflightParams; result: PreflightResult };
   /**
    * StartSession starts a session: intercept, sandbox and debugger. It is idempotent by ID. It answers when the intercept is accepted and the DAP endpoint listens; session/didChange tells the rest. Cancelling the request ends the session.
@@ -769,38 +567,22 @@ export interface ServerMethods {
    * StopSession ends a session and answers with its receipt when the Service is back. Stopping an ended session answers with the same receipt again.
    */
   "session/stop": { params: SessionParams; result: StopSessionResult };
-  /**
-   * RestartSession starts the debuggee again; the intercept stays.
-   */
+  /** RestartSession starts the debuggee again; the intercept stays. */
   "session/restart": { params: SessionParams; result: Empty };
-  /**
-   * ListSessions lists this server's sessions, ended ones included for a while.
-   */
+  /** ListSessions lists this server's sessions, ended ones included for a while. */
   "session/list": { params: Empty; result: ListSessionsResult };
-  /**
-   * SessionTraffic tells what has reached the session so far.
-   */
+  /** SessionTraffic tells what has reached the session so far. */
   "session/traffic": { params: SessionParams; result: Traffic };
 }
 
-/**
- * What tunnel-server may tell its editor.
- */
+/** What tunnel-server may tell its editor. */
 export interface ClientMethods {
-  /**
-   * SessionDidChange tells the new state of a session, each time it changes.
-   */
+  /** SessionDidChange tells the new state of a session, each time it changes. */
   "session/didChange": { params: SessionInfo; result: void };
-  /**
-   * SessionOutput carries what a session of kind "process" writes, and messages about any session.
-   */
+  /** SessionOutput carries what a session of kind "process" writes, and messages about any session. */
   "session/output": { params: SessionOutputParams; result: void };
-  /**
-   * Progress reports on a request that carries a workDoneToken.
-   */
+  /** Progress reports on a request that carries a workDoneToken. */
   "$/progress": { params: ProgressParams; result: void };
-  /**
-   * LogMessage is for the editor's output channel.
-   */
+  /** LogMessage is for the editor's output channel. */
   "window/logMessage": { params: LogMessageParams; result: void };
 }

@@ -22,9 +22,16 @@ func (c *Conn) handle(ctx context.Context, r *jsonrpc2.Request) {
 	if r.Params != nil {
 		params = *r.Params
 	}
-	switch {
-	case r.Notif && r.Method == cancelMethod:
+	if r.Notif && r.Method == cancelMethod {
 		c.cancelCall(params)
+		return
+	}
+	refused := c.gate(r.Method)
+	switch {
+	case r.Notif && refused != nil:
+		c.log.Debug("notification", "method", r.Method, "error", refused)
+	case refused != nil:
+		c.reply(r.ID, nil, refused)
 	case r.Notif:
 		if _, err := c.run(ctx, r.Method, params); err != nil {
 			c.log.Debug("notification", "method", r.Method, "error", err)

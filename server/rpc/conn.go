@@ -18,6 +18,10 @@ import (
 // Dispatch carries out a method. Notifications have no result.
 type Dispatch func(ctx context.Context, method string, params json.RawMessage) (result any, err error)
 
+// Gate is asked in the order of arrival, before a message is carried out beside
+// others: an error refuses it. It does not block.
+type Gate func(method string) error
+
 // cancelMethod is the LSP's notification that ends a request.
 const cancelMethod = "$/cancelRequest"
 
@@ -34,6 +38,7 @@ type Conn struct {
 	rpc      *jsonrpc2.Conn
 	stream   *stream
 	dispatch Dispatch
+	gate     Gate
 	log      *slog.Logger
 	lastID   atomic.Uint64
 
@@ -45,7 +50,12 @@ type Conn struct {
 
 // New begins to read; calls run until the connection or ctx ends.
 func New(ctx context.Context, rwc io.ReadWriteCloser, dispatch Dispatch, log *slog.Logger) *Conn {
-	c := &Conn{dispatch: dispatch, log: log, calls: map[jsonrpc2.ID]context.CancelFunc{}}
+	return NewGated(ctx, rwc, dispatch, func(string) error { return nil }, log)
+}
+
+// NewGated is New with a gate.
+func NewGated(ctx context.Context, rwc io.ReadWriteCloser, dispatch Dispatch, gate Gate, log *slog.Logger) *Conn {
+	c := &Conn{dispatch: dispatch, gate: gate, log: log, calls: map[jsonrpc2.ID]context.CancelFunc{}}
 	ready := make(chan struct{})
 	c.stream = newStream(rwc, log, func(err error) {
 		<-ready
@@ -109,7 +119,7 @@ func (c *Conn) NotifyOptional(method string, params any) error {
 }
 
 // NotifyLatest is NotifyOptional for what makes an earlier one of the same key
-// needless: that one is replaced if it has not been sent yet.
+// needless: that one is replaced when the far side does not keep up.
 func (c *Conn) NotifyLatest(key, method string, params any) error {
 	return c.notify(method, params, frame{optional: true, key: key})
 }
@@ -145,7 +155,9 @@ func (c *Conn) Close() error {
 	c.stream.out.finish()
 	err := c.rpc.Close()
 	if errors.Is(err, jsonrpc2.ErrClosed) {
+		// The reader may still be about to close it.
 		err = nil
+		_ = c.stream.Close()
 	}
 	return errors.Join(stuck, err)
 }

@@ -73,7 +73,12 @@ func (p *peer) receive() answer {
 	return a
 }
 
-func (p *peer) expectError(id string, code protocol.ErrorCode) *protocol.Error {
+func (p *peer) expectError(id string, code protocol.ErrorCode) {
+	p.t.Helper()
+	_ = p.refusal(id, code)
+}
+
+func (p *peer) refusal(id string, code protocol.ErrorCode) *protocol.Error {
 	p.t.Helper()
 	a := p.receive()
 	if string(a.ID) != id || a.Error == nil || a.Error.Code != code {
@@ -161,7 +166,7 @@ func TestAnswersToNothingAreNotAnswered(t *testing.T) {
 func TestUnfollowableStreamEndsWithAnAnswer(t *testing.T) {
 	p := newPeer(t, echo)
 	p.write("Content-Length: much\r\n\r\n")
-	if e := p.expectError("null", protocol.CodeParseError); !strings.Contains(e.Message, "much") {
+	if e := p.refusal("null", protocol.CodeInvalidRequest); !strings.Contains(e.Message, "much") {
 		t.Errorf("got %q", e.Message)
 	}
 	if _, err := readFrame(p.r); !errors.Is(err, io.EOF) {
@@ -208,12 +213,12 @@ func TestIDInUseIsRefused(t *testing.T) {
 func TestErrorsKeepCodeMessageAndData(t *testing.T) {
 	p := newPeer(t, echo)
 	p.send(`{"jsonrpc":"2.0","id":1,"method":"numbered"}`)
-	e := p.expectError("1", protocol.CodeServiceNotFound)
+	e := p.refusal("1", protocol.CodeServiceNotFound)
 	if e.Message != "no such Service" || !e.Data.ShowUser || e.Data.Object == nil || e.Data.Object.String() != "Service shop/cart" || e.Data.Fix == nil || e.Data.Fix.Title != "Look" {
 		t.Errorf("got %+v", e)
 	}
 	p.send(`{"jsonrpc":"2.0","id":2,"method":"plain"}`)
-	if e := p.expectError("2", protocol.CodeInternalError); e.Message != "plain trouble" || !e.Data.ShowUser {
+	if e := p.refusal("2", protocol.CodeInternalError); e.Message != "plain trouble" || !e.Data.ShowUser {
 		t.Errorf("got %+v", e)
 	}
 }

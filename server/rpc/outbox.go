@@ -11,8 +11,10 @@ import (
 )
 
 const (
-	// lagLimit is how far the far side may lag, in bytes, before optional frames are left out.
-	lagLimit = 16 << 20
+	// latestLimit is how far the far side may lag, in bytes, before frames are replaced
+	// by later ones of their key; lagLimit, before optional frames are left out.
+	latestLimit = 64 << 10
+	lagLimit    = 16 << 20
 	// goneLimit is the lag at which the far side counts as gone.
 	goneLimit = 256 << 20
 	// finishTimeout is what the last words of a connection get.
@@ -27,7 +29,7 @@ type frame struct {
 	content []byte
 	// optional frames are left out when the far side lags.
 	optional bool
-	// key, if any: while the frame waits, a later one of the same key takes its place.
+	// key, if any: when the far side lags, a later frame of the same key takes its place.
 	key string
 }
 
@@ -37,7 +39,6 @@ type frame struct {
 type outbox struct {
 	fail func(error)
 	wake chan struct{}
-	done chan struct{}
 
 	mu      sync.Mutex
 	frames  []frame
@@ -49,7 +50,7 @@ type outbox struct {
 
 // newOutbox begins to write; fail is called once if it can't.
 func newOutbox(w io.Writer, fail func(error)) *outbox {
-	o := &outbox{fail: fail, wake: make(chan struct{}, 1), done: make(chan struct{}), idle: make(chan struct{})}
+	o := &outbox{fail: fail, wake: make(chan struct{}, 1), idle: make(chan struct{})}
 	close(o.idle)
 	go o.run(w)
 	return o
@@ -72,7 +73,7 @@ func (o *outbox) add(f frame) error {
 	switch {
 	case o.over:
 		return net.ErrClosed
-	case f.key != "" && o.replace(f):
+	case f.key != "" && o.size > latestLimit && o.replace(f):
 		return nil
 	case f.optional && o.size > lagLimit:
 		return ErrLagging
@@ -115,7 +116,6 @@ func (o *outbox) poke() {
 }
 
 func (o *outbox) run(w io.Writer) {
-	defer close(o.done)
 	for range o.wake {
 		for f, ok := o.next(); ok; f, ok = o.next() {
 			if _, err := w.Write(f.content); err != nil {

@@ -10,6 +10,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestWhatIsSentKeepsItsOrder(t *testing.T) {
@@ -86,13 +88,16 @@ func TestOptionalIsLeftOutAndLatestReplacedWhenTheFarSideLags(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-s.writing // from now on all else waits
+	big := strings.Repeat("x", 1<<20)
+	if err := c.NotifyOptional("big", big); err != nil {
+		t.Fatal(err)
+	}
 	for i := range 5 {
 		if err := c.NotifyLatest("p", "latest", i); err != nil {
 			t.Fatal(err)
 		}
 	}
-	big := strings.Repeat("x", 1<<20)
-	sent := 0
+	sent := 1
 	for c.NotifyOptional("big", big) == nil {
 		sent++
 	}
@@ -124,9 +129,9 @@ func TestOptionalIsLeftOutAndLatestReplacedWhenTheFarSideLags(t *testing.T) {
 
 func TestFarSideThatNeverReadsCountsAsGone(t *testing.T) {
 	c, s := newStalledConn(t)
-	big := strings.Repeat("x", 16<<20)
+	big := frame{content: make([]byte, 16<<20)}
 	for {
-		err := c.Notify(t.Context(), "state", big)
+		err := c.stream.out.put(big)
 		if err == nil {
 			continue
 		}
@@ -155,4 +160,30 @@ func TestFailedWriteEndsTheConnection(t *testing.T) {
 	if err := c.Close(); err != nil {
 		t.Errorf("second close: %v", err)
 	}
+}
+
+// deaf is a standard output that nobody reads: closing it does not end a write.
+type deaf struct {
+	*stalled
+	release chan struct{}
+}
+
+func (d *deaf) Write(p []byte) (int, error) {
+	<-d.release
+	return len(p), nil
+}
+
+func TestCloseDoesNotWaitForAFarSideThatDoesNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &deaf{newStalled(), make(chan struct{})}
+		c := New(t.Context(), d, echo, slog.New(slog.DiscardHandler))
+		if err := c.Notify(t.Context(), "x", nil); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if err := c.Close(); err != nil || time.Since(began) != finishTimeout {
+			t.Errorf("closed after %s: %v", time.Since(began), err)
+		}
+		close(d.release)
+	})
 }

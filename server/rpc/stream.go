@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
+	"sync"
 
 	"github.com/sourcegraph/jsonrpc2"
 
@@ -26,6 +27,9 @@ type stream struct {
 	closer io.Closer
 	out    *outbox
 	log    *slog.Logger
+
+	closing  sync.Once
+	closeErr error
 }
 
 // newStream makes a stream; fail is called once if it can't be written to.
@@ -40,7 +44,7 @@ func (s *stream) ReadObject(v any) error {
 		var frame *FrameError
 		if errors.As(err, &frame) {
 			s.log.Warn("the connection can't be followed any further", "error", frame)
-			s.complain(nil, protocol.CodeParseError, frame)
+			s.complain(nil, protocol.CodeInvalidRequest, frame)
 			s.out.finish()
 		}
 		if err != nil {
@@ -132,8 +136,11 @@ func (s *stream) WriteObject(v any) error {
 	return s.out.put(frame{content: framed(content)})
 }
 
-// Close ends both directions. What has not been sent is dropped.
+// Close ends both directions. What has not been sent is dropped. It may be called twice.
 func (s *stream) Close() error {
-	s.out.close()
-	return s.closer.Close()
+	s.closing.Do(func() {
+		s.out.close()
+		s.closeErr = s.closer.Close()
+	})
+	return s.closeErr
 }

@@ -1,212 +1,91 @@
 package servertest
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"sync"
 
 	"github.com/google/go-dap"
-
-	"github.com/kubetunnel/kubetunnel/protocol"
 )
 
-// Debugger is an editor's end of a debug session. Its goroutine reads until the
-// connection ends or Close.
-type Debugger struct {
-	conn io.ReadWriteCloser
+type arguments = map[string]any
 
-	mu      sync.Mutex
-	seq     int
-	waiting map[int]chan dap.Message
-	events  []dap.EventMessage
-	taken   int
-	changed chan struct{}
-	err     error // set when the connection has ended
+// ask sends a request and gives the answer as the type that it has.
+func ask[T dap.Message](ctx context.Context, d *Debugger, command string, args any) (T, error) {
+	m, err := d.Do(ctx, command, args)
+	var none T
+	if err != nil {
+		return none, err
+	}
+	answer, ok := m.(T)
+	if !ok {
+		return none, fmt.Errorf("%s: answered by a %T", command, m)
+	}
+	return answer, nil
 }
 
-// DialDAP connects to a session's endpoint.
-func DialDAP(ctx context.Context, e *protocol.Endpoint) (*Debugger, error) {
-	if e == nil {
-		return nil, errors.New("the session has no DAP endpoint")
-	}
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, e.Network, e.Address)
+// Initialize greets an adapter, and tells what it can do.
+func (d *Debugger) Initialize(ctx context.Context, adapterID string) (*dap.Capabilities, error) {
+	answer, err := ask[*dap.InitializeResponse](ctx, d, "initialize", arguments{
+		"clientID": "servertest", "adapterID": adapterID, "pathFormat": "path", "linesStartAt1": true, "columnsStartAt1": true,
+		"supportsRunInTerminalRequest": d.answers(),
+	})
 	if err != nil {
 		return nil, err
 	}
-	return NewDebugger(conn), nil
+	return &answer.Body, nil
 }
 
-// NewDebugger speaks DAP over a connection.
-func NewDebugger(conn io.ReadWriteCloser) *Debugger {
-	d := &Debugger{conn: conn, waiting: map[int]chan dap.Message{}, changed: make(chan struct{})}
-	go d.read()
-	return d
-}
-
-func (d *Debugger) read() {
-	r := bufio.NewReader(d.conn)
-	for {
-		m, err := dap.ReadProtocolMessage(r)
-		var unknown *dap.DecodeProtocolMessageFieldError
-		if errors.As(err, &unknown) {
-			continue // an adapter's own event
-		}
-		d.mu.Lock()
-		if err != nil {
-			d.err = err
-			for _, w := range d.waiting {
-				close(w)
-			}
-			d.waiting = nil
-		} else {
-			d.take(m)
-		}
-		close(d.changed)
-		d.changed = make(chan struct{})
-		d.mu.Unlock()
-		if err != nil {
-			return
-		}
-	}
-}
-
-func (d *Debugger) take(m dap.Message) {
-	switch m := m.(type) {
-	case dap.ResponseMessage:
-		if w := d.waiting[m.GetResponse().RequestSeq]; w != nil {
-			delete(d.waiting, m.GetResponse().RequestSeq)
-			w <- m
-		}
-	case dap.EventMessage:
-		d.events = append(d.events, m)
-	}
-}
-
-// Close goes away without a word.
-func (d *Debugger) Close() error { return d.conn.Close() }
-
-// RequestError is an adapter's refusal.
-type RequestError struct{ Command, Message string }
-
-func (e *RequestError) Error() string { return e.Command + ": " + e.Message }
-
-// Do sends a request and waits for its answer's body.
-func (d *Debugger) Do(ctx context.Context, command string, arguments any) (dap.Message, error) {
+func (d *Debugger) answers() bool {
 	d.mu.Lock()
-	if d.err != nil {
-		d.mu.Unlock()
-		return nil, fmt.Errorf("%s: the debugger has gone: %w", command, d.err)
-	}
-	d.seq++
-	answer := make(chan dap.Message, 1)
-	d.waiting[d.seq] = answer
-	request := map[string]any{"seq": d.seq, "type": "request", "command": command}
-	if arguments != nil {
-		request["arguments"] = arguments
-	}
-	content, err := json.Marshal(request)
-	if err == nil {
-		err = dap.WriteBaseMessage(d.conn, content)
-	}
-	d.mu.Unlock()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", command, err)
-	}
-	select {
-	case m, ok := <-answer:
-		if !ok {
-			return nil, fmt.Errorf("%s: the debugger has gone", command)
-		}
-		return m, refusal(command, m)
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%s: %w", command, ctx.Err())
-	}
+	defer d.mu.Unlock()
+	return d.reverse != nil
 }
 
-func refusal(command string, m dap.Message) error {
-	r, ok := m.(dap.ResponseMessage)
-	if !ok || r.GetResponse().Success {
-		return nil
-	}
-	message := r.GetResponse().Message
-	if e, ok := m.(*dap.ErrorResponse); ok && e.Body.Error != nil {
-		message = e.Body.Error.Format
-	}
-	return &RequestError{Command: command, Message: message}
-}
-
-// WaitEvent waits for the next event, behind those taken already, that is wanted.
-func (d *Debugger) WaitEvent(ctx context.Context, want func(dap.EventMessage) bool) (dap.EventMessage, error) {
-	for {
-		d.mu.Lock()
-		for d.taken < len(d.events) {
-			e := d.events[d.taken]
-			d.taken++
-			if want(e) {
-				d.mu.Unlock()
-				return e, nil
-			}
-		}
-		err, changed := d.err, d.changed
-		d.mu.Unlock()
-		if err != nil {
-			return nil, fmt.Errorf("the debugger has gone: %w", err)
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for an event: %w", ctx.Err())
-		}
-	}
-}
-
-// Event waits for an event of a name.
-func (d *Debugger) Event(ctx context.Context, name string) (dap.EventMessage, error) {
-	e, err := d.WaitEvent(ctx, func(e dap.EventMessage) bool { return e.GetEvent().Event == name })
-	if err != nil {
-		err = fmt.Errorf("%s: %w", name, err)
-	}
-	return e, err
-}
-
-// Launch says initialize and launch, sets breakpoints in a source file, and lets
-// the program go. The launch may take as long as the program takes to build.
+// Launch says initialize and launch (or attach, if the configuration's request says
+// so), sets breakpoints in a source file, and lets the program go. The launch may
+// take as long as the program takes to build.
 func (d *Debugger) Launch(ctx context.Context, launch any, source string, lines ...int) error {
-	if _, err := d.Do(ctx, "initialize", map[string]any{
-		"clientID": "servertest", "adapterID": "go", "pathFormat": "path", "linesStartAt1": true, "columnsStartAt1": true,
-	}); err != nil {
+	adapter, command := launchKind(launch)
+	if _, err := d.Initialize(ctx, adapter); err != nil {
 		return err
 	}
 	launched := make(chan error, 1)
 	go func() {
-		_, err := d.Do(ctx, "launch", launch)
+		_, err := d.Do(ctx, command, launch)
 		launched <- err
 	}()
+	if err := d.configure(ctx, launched, source, lines); err != nil {
+		return fmt.Errorf("%w; the debug console says:\n%s", err, d.Output())
+	}
+	return nil
+}
+
+// configure is the course between launch and configurationDone. An adapter may
+// answer launch before all that, or only after it.
+func (d *Debugger) configure(ctx context.Context, launched <-chan error, source string, lines []int) error {
+	waitCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	initialized := make(chan error, 1)
 	go func() {
-		_, err := d.Event(ctx, "initialized")
+		_, err := d.Event(waitCtx, "initialized")
 		initialized <- err
 	}()
-	// A launch that fails is never followed by the event.
 	answered := false
-	select {
-	case err := <-launched:
-		if err != nil {
-			return err
-		}
-		answered = true
-		if err := <-initialized; err != nil {
-			return err
-		}
-	case err := <-initialized:
-		if err != nil {
-			return errors.Join(err, <-launched)
+	for begun := false; !begun; {
+		select {
+		case err := <-launched:
+			// A launch that fails is never followed by the event.
+			if err != nil {
+				return err
+			}
+			answered, launched = true, nil
+		case err := <-initialized:
+			if err != nil {
+				return err
+			}
+			begun = true
 		}
 	}
 	if len(lines) > 0 {
@@ -214,7 +93,7 @@ func (d *Debugger) Launch(ctx context.Context, launch any, source string, lines 
 			return err
 		}
 	}
-	if _, err := d.Do(ctx, "configurationDone", nil); err != nil {
+	if err := d.ConfigurationDone(ctx); err != nil {
 		return err
 	}
 	if answered {
@@ -223,19 +102,39 @@ func (d *Debugger) Launch(ctx context.Context, launch any, source string, lines 
 	return <-launched
 }
 
+// launchKind reads a launch configuration's type and request.
+func launchKind(launch any) (adapter, command string) {
+	var kind struct{ Type, Request string }
+	raw, err := json.Marshal(launch)
+	if err == nil {
+		err = json.Unmarshal(raw, &kind)
+	}
+	if err != nil || kind.Type == "" {
+		kind.Type = "go"
+	}
+	if kind.Request != "attach" {
+		kind.Request = "launch"
+	}
+	return kind.Type, kind.Request
+}
+
+// ConfigurationDone lets a launched program go.
+func (d *Debugger) ConfigurationDone(ctx context.Context) error {
+	_, err := d.Do(ctx, "configurationDone", nil)
+	return err
+}
+
 // SetBreakpoints sets the breakpoints of a source file, all of which must be verified.
 func (d *Debugger) SetBreakpoints(ctx context.Context, source string, lines ...int) error {
 	points := []map[string]int{}
 	for _, line := range lines {
 		points = append(points, map[string]int{"line": line})
 	}
-	m, err := d.Do(ctx, "setBreakpoints", map[string]any{"source": map[string]string{"path": source}, "breakpoints": points})
+	answer, err := ask[*dap.SetBreakpointsResponse](ctx, d, "setBreakpoints", arguments{
+		"source": map[string]string{"path": source}, "breakpoints": points,
+	})
 	if err != nil {
 		return err
-	}
-	answer, ok := m.(*dap.SetBreakpointsResponse)
-	if !ok {
-		return fmt.Errorf("setBreakpoints: %T", m)
 	}
 	for _, b := range answer.Body.Breakpoints {
 		if !b.Verified {
@@ -245,74 +144,97 @@ func (d *Debugger) SetBreakpoints(ctx context.Context, source string, lines ...i
 	return nil
 }
 
-// WaitStopped waits until the program stops, and gives the thread.
-func (d *Debugger) WaitStopped(ctx context.Context) (*dap.StoppedEvent, error) {
-	e, err := d.Event(ctx, "stopped")
+// Threads are the program's threads.
+func (d *Debugger) Threads(ctx context.Context) ([]dap.Thread, error) {
+	answer, err := ask[*dap.ThreadsResponse](ctx, d, "threads", nil)
 	if err != nil {
 		return nil, err
 	}
-	stopped, ok := e.(*dap.StoppedEvent)
-	if !ok {
-		return nil, fmt.Errorf("stopped: %T", e)
-	}
-	return stopped, nil
+	return answer.Body.Threads, nil
 }
 
 // Stack is a thread's frames.
 func (d *Debugger) Stack(ctx context.Context, thread int) ([]dap.StackFrame, error) {
-	m, err := d.Do(ctx, "stackTrace", map[string]int{"threadId": thread, "levels": 20})
+	answer, err := ask[*dap.StackTraceResponse](ctx, d, "stackTrace", arguments{"threadId": thread, "levels": 20})
 	if err != nil {
 		return nil, err
-	}
-	answer, ok := m.(*dap.StackTraceResponse)
-	if !ok {
-		return nil, fmt.Errorf("stackTrace: %T", m)
 	}
 	return answer.Body.StackFrames, nil
 }
 
-// Locals are a frame's variables.
-func (d *Debugger) Locals(ctx context.Context, frame int) ([]dap.Variable, error) {
-	m, err := d.Do(ctx, "scopes", map[string]int{"frameId": frame})
+// Scopes are a frame's scopes.
+func (d *Debugger) Scopes(ctx context.Context, frame int) ([]dap.Scope, error) {
+	answer, err := ask[*dap.ScopesResponse](ctx, d, "scopes", arguments{"frameId": frame})
 	if err != nil {
 		return nil, err
 	}
-	scopes, ok := m.(*dap.ScopesResponse)
-	if !ok || len(scopes.Body.Scopes) == 0 {
-		return nil, fmt.Errorf("scopes: %T", m)
-	}
-	m, err = d.Do(ctx, "variables", map[string]int{"variablesReference": scopes.Body.Scopes[0].VariablesReference})
+	return answer.Body.Scopes, nil
+}
+
+// Variables are those of a scope, or the children of a variable.
+func (d *Debugger) Variables(ctx context.Context, reference int) ([]dap.Variable, error) {
+	answer, err := ask[*dap.VariablesResponse](ctx, d, "variables", arguments{"variablesReference": reference})
 	if err != nil {
 		return nil, err
-	}
-	answer, ok := m.(*dap.VariablesResponse)
-	if !ok {
-		return nil, fmt.Errorf("variables: %T", m)
 	}
 	return answer.Body.Variables, nil
 }
 
+// Locals are the variables of a frame's first scope.
+func (d *Debugger) Locals(ctx context.Context, frame int) ([]dap.Variable, error) {
+	scopes, err := d.Scopes(ctx, frame)
+	if err != nil {
+		return nil, err
+	}
+	if len(scopes) == 0 {
+		return nil, errors.New("scopes: there is none")
+	}
+	return d.Variables(ctx, scopes[0].VariablesReference)
+}
+
 // Evaluate evaluates an expression in a frame.
 func (d *Debugger) Evaluate(ctx context.Context, frame int, expression string) (string, error) {
-	m, err := d.Do(ctx, "evaluate", map[string]any{"expression": expression, "frameId": frame, "context": "repl"})
+	answer, err := ask[*dap.EvaluateResponse](ctx, d, "evaluate", arguments{"expression": expression, "frameId": frame, "context": "repl"})
 	if err != nil {
 		return "", err
-	}
-	answer, ok := m.(*dap.EvaluateResponse)
-	if !ok {
-		return "", fmt.Errorf("evaluate: %T", m)
 	}
 	return answer.Body.Result, nil
 }
 
 // Continue lets a stopped program go on.
 func (d *Debugger) Continue(ctx context.Context, thread int) error {
-	_, err := d.Do(ctx, "continue", map[string]int{"threadId": thread})
+	return d.step(ctx, "continue", thread)
+}
+
+// Next goes on to the next line; WaitStopped tells when it is reached.
+func (d *Debugger) Next(ctx context.Context, thread int) error { return d.step(ctx, "next", thread) }
+
+// StepIn goes into a call.
+func (d *Debugger) StepIn(ctx context.Context, thread int) error {
+	return d.step(ctx, "stepIn", thread)
+}
+
+// StepOut goes on to the end of a call.
+func (d *Debugger) StepOut(ctx context.Context, thread int) error {
+	return d.step(ctx, "stepOut", thread)
+}
+
+// Pause stops a running program.
+func (d *Debugger) Pause(ctx context.Context, thread int) error { return d.step(ctx, "pause", thread) }
+
+func (d *Debugger) step(ctx context.Context, command string, thread int) error {
+	_, err := d.Do(ctx, command, arguments{"threadId": thread})
+	return err
+}
+
+// Terminate asks the program to end.
+func (d *Debugger) Terminate(ctx context.Context) error {
+	_, err := d.Do(ctx, "terminate", arguments{})
 	return err
 }
 
 // Disconnect ends the debug session; restart: another one follows.
 func (d *Debugger) Disconnect(ctx context.Context, restart bool) error {
-	_, err := d.Do(ctx, "disconnect", map[string]any{"restart": restart, "terminateDebuggee": true})
+	_, err := d.Do(ctx, "disconnect", arguments{"restart": restart, "terminateDebuggee": true})
 	return err
 }

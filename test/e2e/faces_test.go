@@ -118,14 +118,14 @@ func TestGarbageOnStandardInputIsAnsweredByNumberOrEndsCleanly(t *testing.T) {
 	for name, row := range map[string]struct{ input, want string }{
 		"not JSON":         {"Content-Length: 3\r\n\r\n{]}", "-32700"},
 		"a batch":          {"Content-Length: 2\r\n\r\n[]", "-32600"},
-		"negative length":  {"Content-Length: -1\r\n\r\n", "-32700"},
-		"giant length":     {"Content-Length: 99999999999\r\n\r\n", "-32700"},
-		"no length":        {"X: y\r\n\r\n", "-32700"},
+		"negative length":  {"Content-Length: -1\r\n\r\n", "-32600"},
+		"giant length":     {"Content-Length: 99999999999\r\n\r\n", "-32600"},
+		"no length":        {"X: y\r\n\r\n", "-32600"},
 		"half a message":   {"Content-Length: 100\r\n\r\n{", ""},
 		"too early":        {"Content-Length: 54\r\n\r\n" + `{"jsonrpc":"2.0","id":1,"method":"session/list"      }`, "-32002"},
 		"nothing":          {"", ""},
-		"endless header":   {strings.Repeat("x", 100_000), "-32700"},
-		"not even a frame": {"hello\nworld\n", "-32700"},
+		"endless header":   {strings.Repeat("x", 100_000), "-32600"},
+		"not even a frame": {"hello\nworld\n", "-32600"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.CommandContext(testContext(t), world.Server, "--stdio") //nolint:gosec // our own

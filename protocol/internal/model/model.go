@@ -3,6 +3,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -176,9 +177,10 @@ func (c *Contract) readType(spec *ast.TypeSpec, doc string) error {
 		if err != nil {
 			return err
 		}
-		if name == "Server" {
+		switch name {
+		case "Server":
 			c.Server = methods
-		} else if name == "Client" {
+		case "Client":
 			c.Client = methods
 		}
 	case *ast.StructType:
@@ -198,9 +200,12 @@ func readMethods(t *ast.InterfaceType) ([]Method, error) {
 	for _, m := range t.Methods.List {
 		signature, ok := m.Type.(*ast.FuncType)
 		if !ok || len(m.Names) != 1 {
-			return nil, fmt.Errorf("only methods are understood")
+			return nil, errors.New("only methods are understood")
 		}
 		method := Method{Name: m.Names[0].Name, Doc: text(m.Doc)}
+		if m.Doc == nil || len(signature.Params.List) != 2 {
+			return nil, fmt.Errorf("%s: want a doc comment, and (ctx, params)", method.Name)
+		}
 		for _, comment := range m.Doc.List {
 			if wire, ok := strings.CutPrefix(comment.Text, "//rpc:request "); ok {
 				method.Wire = wire
@@ -234,6 +239,9 @@ func pointed(e ast.Expr) string {
 func readFields(t *ast.StructType) ([]Field, error) {
 	var fields []Field
 	for _, f := range t.Fields.List {
+		if len(f.Names) == 0 {
+			return nil, errors.New("embedded fields are not understood")
+		}
 		for _, n := range f.Names {
 			if !n.IsExported() {
 				continue
@@ -246,14 +254,26 @@ func readFields(t *ast.StructType) ([]Field, error) {
 				return nil, err
 			}
 			name, options, _ := strings.Cut(reflect.StructTag(tag).Get("json"), ",")
+			if name == "" || name == "-" {
+				return nil, fmt.Errorf("field %s has no name in its json tag", n.Name)
+			}
 			ref, err := readRef(f.Type)
 			if err != nil {
 				return nil, fmt.Errorf("field %s: %w", n.Name, err)
 			}
-			fields = append(fields, Field{Name: name, Doc: text(f.Doc), Optional: strings.Contains(options, "omitempty"), Type: *ref})
+			fields = append(fields, Field{Name: name, Doc: inWords(text(f.Doc), n.Name, name), Optional: strings.Contains(options, "omitempty"), Type: *ref})
 		}
 	}
 	return fields, nil
+}
+
+// inWords lets a field's doc begin with its name in JSON, where it begins with that in Go.
+func inWords(doc, goName, name string) string {
+	rest, ok := strings.CutPrefix(doc, goName)
+	if !ok || rest != "" && !strings.ContainsAny(rest[:1], " :;,.'") {
+		return doc
+	}
+	return name + rest
 }
 
 func readRef(e ast.Expr) (*Ref, error) {
@@ -268,6 +288,9 @@ func readRef(e ast.Expr) (*Ref, error) {
 		elem, err := readRef(e.Elt)
 		return &Ref{Kind: "array", Elem: elem}, err
 	case *ast.MapType:
+		if key, ok := e.Key.(*ast.Ident); !ok || key.Name != "string" {
+			return nil, errors.New("keys other than string")
+		}
 		elem, err := readRef(e.Value)
 		return &Ref{Kind: "map", Elem: elem}, err
 	case *ast.SelectorExpr:

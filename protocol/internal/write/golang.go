@@ -11,7 +11,7 @@ import (
 // goGlue is the dispatchers and typed callers of both directions.
 func goGlue(c *model.Contract) ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "// %s\n\n// Package gen is the glue of the editor contract: it turns JSON-RPC methods\n// into calls of protocol.Server and protocol.Client, and the other way round.\npackage gen\n\n", notice)
+	fmt.Fprintf(&b, "// %s\n\npackage gen\n\n", notice)
 	b.WriteString("import (\n\t\"context\"\n\t\"encoding/json\"\n\n\t\"github.com/kubetunnel/kubetunnel/protocol\"\n)\n\n")
 	b.WriteString("// The methods by their names on the wire.\nconst (\n")
 	for _, m := range append(append([]model.Method(nil), c.Server...), c.Client...) {

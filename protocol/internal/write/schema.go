@@ -3,6 +3,7 @@ package write
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 
 	"github.com/kubetunnel/kubetunnel/protocol/internal/model"
 )
@@ -59,6 +60,9 @@ func typeSchema(t model.Type) object {
 			}
 			s["enum"] = values
 		}
+		if t.Kind == "int" && len(t.Consts) > 0 {
+			s["oneOf"] = codeSchemas(t.Consts)
+		}
 		return s
 	}
 	s["type"] = "object"
@@ -80,6 +84,19 @@ func typeSchema(t model.Type) object {
 		s["required"] = required
 	}
 	return s
+}
+
+// codeSchemas are numbers with their names.
+func codeSchemas(consts []model.Const) []object {
+	var out []object
+	for _, k := range consts {
+		code, err := strconv.Atoi(k.Value)
+		if err != nil {
+			continue // the types of model have no other literals
+		}
+		out = append(out, object{"const": code, "title": codeName(k), "description": codeDoc(k)})
+	}
+	return out
 }
 
 func refSchema(r model.Ref) object {

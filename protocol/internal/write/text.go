@@ -29,7 +29,7 @@ func typeScript(c *model.Contract) []byte {
 		case t.Kind == "int":
 			fmt.Fprintf(&b, "export enum %s {\n", t.Name)
 			for _, k := range t.Consts {
-				fmt.Fprintf(&b, "  %s = %s,\n", strings.TrimPrefix(k.Name, "Code"), k.Value)
+				fmt.Fprintf(&b, "%s  %s = %s,\n", tsDoc("  ", codeDoc(k)), codeName(k), k.Value)
 			}
 			b.WriteString("}\n")
 		case len(t.Consts) > 0:
@@ -63,6 +63,9 @@ func tsDoc(indent, doc string) string {
 	if doc == "" {
 		return ""
 	}
+	if line := indent + "/** " + doc + " */\n"; !strings.Contains(doc, "\n") && len(line) <= 110 {
+		return line
+	}
 	return indent + "/**\n" + comment(indent+" * ", doc) + indent + " */\n"
 }
 
@@ -86,75 +89,4 @@ func tsType(r model.Ref) string {
 		return "Record<string, " + elem + ">"
 	}
 	return "unknown"
-}
-
-// markdown is the reference for people.
-func markdown(c *model.Contract) []byte {
-	var b strings.Builder
-	fmt.Fprintf(&b, "<!-- %s -->\n\n# The editor contract, version %s\n\nJSON-RPC 2.0 with `Content-Length` framing over the standard streams of `tunnel-server --stdio`.\n", notice, c.Version)
-	mdMethods(&b, "Requests and notifications to the server", c.Server)
-	mdMethods(&b, "Notifications to the editor", c.Client)
-	b.WriteString("\n## Types\n")
-	for _, t := range c.Types {
-		mdType(&b, t)
-	}
-	b.WriteString("\n## Error codes\n\n| code | name |\n| --- | --- |\n")
-	for _, k := range c.Codes {
-		fmt.Fprintf(&b, "| %s | %s |\n", k.Value, strings.TrimPrefix(k.Name, "Code"))
-	}
-	return []byte(b.String())
-}
-
-func mdMethods(b *strings.Builder, title string, methods []model.Method) {
-	fmt.Fprintf(b, "\n## %s\n", title)
-	for _, m := range methods {
-		kind := "request"
-		if m.Notification {
-			kind = "notification"
-		}
-		fmt.Fprintf(b, "\n### `%s` (%s)\n\n%s\n\nparams: %s", m.Wire, kind, m.Doc, mdLink(m.Params))
-		if m.Result != "" {
-			fmt.Fprintf(b, "; result: %s", mdLink(m.Result))
-		}
-		b.WriteString("\n")
-	}
-}
-
-func mdType(b *strings.Builder, t model.Type) {
-	if t.Name == "ErrorCode" {
-		return
-	}
-	fmt.Fprintf(b, "\n### %s\n\n%s\n", t.Name, t.Doc)
-	if len(t.Fields) > 0 {
-		b.WriteString("\n| field | type | |\n| --- | --- | --- |\n")
-	}
-	for _, f := range t.Fields {
-		doc := strings.ReplaceAll(f.Doc, "\n\n", " ")
-		if f.Optional {
-			doc = strings.TrimSpace("(optional) " + doc)
-		}
-		fmt.Fprintf(b, "| `%s` | %s | %s |\n", f.Name, mdRef(f.Type), doc)
-	}
-	if t.Kind == "string" && len(t.Consts) > 0 {
-		b.WriteString("\n| value | |\n| --- | --- |\n")
-		for _, k := range t.Consts {
-			fmt.Fprintf(b, "| `%s` | %s |\n", k.Value, k.Doc)
-		}
-	}
-}
-
-func mdLink(name string) string {
-	return fmt.Sprintf("[%s](#%s)", name, strings.ToLower(name))
-}
-
-func mdRef(r model.Ref) string {
-	switch r.Kind {
-	case "named":
-		return mdLink(r.Name)
-	case "array":
-		return "array of " + mdRef(*r.Elem)
-	case "map":
-		return "map of " + mdRef(*r.Elem)
-	}
-	return r.Kind
 }

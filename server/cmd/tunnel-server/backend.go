@@ -13,6 +13,7 @@ import (
 	"github.com/kubetunnel/kubetunnel/operator/manifests"
 	"github.com/kubetunnel/kubetunnel/protocol"
 	"github.com/kubetunnel/kubetunnel/server"
+	"github.com/kubetunnel/kubetunnel/server/cli"
 )
 
 // backend is the engine and its cluster room as the server asks them.
@@ -23,9 +24,9 @@ type backend struct {
 	stopWatch  func()
 }
 
-var _ server.Backend = (*backend)(nil)
+var _ cli.Backend = (*backend)(nil)
 
-func newBackend(path string, log *slog.Logger) (*backend, error) {
+func newBackend(path string, terminal *cli.Streams, log *slog.Logger) (*backend, error) {
 	kubeconfig := cluster.NewKubeconfig(path)
 	folder, err := os.Getwd()
 	if err != nil {
@@ -38,7 +39,7 @@ func newBackend(path string, log *slog.Logger) (*backend, error) {
 		stop = func() {}
 	}
 	return &backend{
-		Engine: engine.New(newRooms(kubeconfig, folder, log), log), kubeconfig: kubeconfig, folder: folder, stopWatch: stop,
+		Engine: engine.New(newRooms(kubeconfig, folder, terminal, log), log), kubeconfig: kubeconfig, folder: folder, stopWatch: stop,
 	}, nil
 }
 

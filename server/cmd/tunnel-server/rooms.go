@@ -15,10 +15,11 @@ import (
 	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
 	"github.com/kubetunnel/kubetunnel/operator/version"
 	"github.com/kubetunnel/kubetunnel/protocol"
+	"github.com/kubetunnel/kubetunnel/server/cli"
 )
 
 // newRooms wires the engine's rooms together.
-func newRooms(kubeconfig *cluster.Kubeconfig, folder string, log *slog.Logger) engine.Rooms {
+func newRooms(kubeconfig *cluster.Kubeconfig, folder string, terminal *cli.Streams, log *slog.Logger) engine.Rooms {
 	return engine.Rooms{
 		Cluster: func(kubeContext string) (engine.Cluster, error) {
 			client, err := kubeconfig.Connect(kubeContext)
@@ -36,18 +37,22 @@ func newRooms(kubeconfig *cluster.Kubeconfig, folder string, log *slog.Logger) e
 			return sandboxRoom{box}, nil
 		},
 		Debugger: func(ctx context.Context, cfg engine.DebuggerConfig) (engine.Debugger, error) {
-			return newDebugger(ctx, cfg, folder, log)
+			return newDebugger(ctx, cfg, folder, terminal, log)
 		},
 	}
 }
 
-func newDebugger(_ context.Context, cfg engine.DebuggerConfig, folder string, log *slog.Logger) (engine.Debugger, error) {
+func newDebugger(_ context.Context, cfg engine.DebuggerConfig, folder string, terminal *cli.Streams, log *slog.Logger) (engine.Debugger, error) {
 	box, ok := cfg.Sandbox.(sandboxRoom)
 	if !ok {
 		return nil, protocol.Errorf(protocol.CodeInternalError, "a sandbox of another kind: %T", cfg.Sandbox)
 	}
 	if cfg.Command != nil {
-		process, err := debug.RunProcess(debug.ProcessOptions{Sandbox: box.Sandbox, Command: *cfg.Command, Host: cfg.Host})
+		opts := debug.ProcessOptions{Sandbox: box.Sandbox, Command: *cfg.Command, Host: cfg.Host}
+		if terminal != nil {
+			opts.Stdin, opts.Stdout, opts.Stderr = terminal.In, terminal.Out, terminal.Err
+		}
+		process, err := debug.RunProcess(opts)
 		if err != nil {
 			return nil, err
 		}
