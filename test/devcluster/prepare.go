@@ -98,7 +98,7 @@ func (r *raiser) kubeconfigs() []identity {
 		{filepath.Join(r.pki(), "controller-manager.conf"), "system:kube-controller-manager", nil},
 		{filepath.Join(r.pki(), "scheduler.conf"), "system:kube-scheduler", nil},
 		{filepath.Join(r.pki(), "proxy.conf"), "system:kube-proxy", nil},
-		{r.layout.kubeconfig(), "admin", []string{"system:masters"}},
+		{r.kubeconfig(), "admin", []string{"system:masters"}},
 	}
 	for n := 1; n <= r.state.Nodes; n++ {
 		all = append(all, identity{r.node(n).dir("kubelet.conf"), "system:node:" + nodeName(n), []string{"system:nodes"}})
