@@ -1,10 +1,12 @@
 package tunnel
 
 import (
+	"bufio"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // chunkKind is the kind of a part of a stream.
@@ -22,6 +24,9 @@ const (
 	chunkHeaderSize = 4
 	maxChunk        = 32 << 10
 	maxMessage      = 8 << 10
+	// fullChunk is how much this end sends in one chunk: with all headers it
+	// fills two TLS records of 16 KiB.
+	fullChunk = maxChunk - chunkHeaderSize - muxHeaderSize
 )
 
 // answer is the JSON of a chunkAnswer: empty when the stream is accepted.
@@ -30,9 +35,8 @@ type answer struct {
 	Message string     `json:"message,omitempty"`
 }
 
-func appendChunk(b []byte, kind chunkKind, payload []byte) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(kind)<<24|uint32(len(payload))) //nolint:gosec // payload <= maxChunk
-	return append(b, payload...)
+func appendChunkHeader(b []byte, kind chunkKind, length int) []byte {
+	return binary.BigEndian.AppendUint32(b, uint32(kind)<<24|uint32(length)) //nolint:gosec // length <= maxChunk
 }
 
 // parseChunkHeader checks the four bytes before each chunk.
@@ -50,28 +54,39 @@ func parseChunkHeader(b [chunkHeaderSize]byte) (chunkKind, int, error) {
 	return kind, length, nil
 }
 
-func readChunkHeader(r io.Reader) (chunkKind, int, error) {
-	var b [chunkHeaderSize]byte
-	if _, err := io.ReadFull(r, b[:]); err != nil {
+// peekChunk gives the next chunk's header without taking it, so that a deadline
+// in between loses nothing.
+func peekChunk(r *bufio.Reader) (chunkKind, int, error) {
+	b, err := r.Peek(chunkHeaderSize)
+	if err != nil {
 		return 0, 0, err
 	}
-	return parseChunkHeader(b)
+	return parseChunkHeader([chunkHeaderSize]byte(b))
 }
 
-// readMessage reads a JSON chunk of the wanted kind.
-func readMessage(r io.Reader, want chunkKind, into any) error {
-	kind, length, err := readChunkHeader(r)
+// readMessage reads a JSON chunk of the wanted kind. What came before an error
+// is kept in part, for another try.
+func readMessage(r *bufio.Reader, part *[]byte, want chunkKind, into any) error {
+	if *part == nil {
+		kind, length, err := peekChunk(r)
+		if err != nil {
+			return err
+		}
+		if kind != want {
+			return fmt.Errorf("stream: chunk of kind %d, want %d", kind, want)
+		}
+		if _, err := r.Discard(chunkHeaderSize); err != nil {
+			return err
+		}
+		*part = make([]byte, 0, length) // at most maxMessage
+	}
+	b := *part
+	n, err := io.ReadFull(r, b[len(b):cap(b)])
+	*part = b[:len(b)+n]
 	if err != nil {
 		return err
 	}
-	if kind != want {
-		return fmt.Errorf("stream: chunk of kind %d, want %d", kind, want)
-	}
-	b := make([]byte, length)
-	if _, err := io.ReadFull(r, b); err != nil {
-		return err
-	}
-	if err := json.Unmarshal(b, into); err != nil {
+	if err := json.Unmarshal(*part, into); err != nil {
 		return fmt.Errorf("stream: %w", err)
 	}
 	return nil
@@ -81,7 +96,7 @@ func readMessage(r io.Reader, want chunkKind, into any) error {
 func clip(s string) string {
 	const most = 1024
 	if len(s) > most {
-		return s[:most]
+		s = s[:most]
 	}
-	return s
+	return strings.ToValidUTF8(s, "?")
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"time"
 )
@@ -22,49 +21,70 @@ type ClientConfig struct {
 	Dial Dialer
 }
 
+// handshakeTimeout bounds greeting and TLS handshake on a new transport.
+const handshakeTimeout = 10 * time.Second
+
 // Dial makes a tunnel and returns when it is attached. Afterwards a goroutine
 // (redial) keeps it attached until the session ends. Errors: an
-// *UnauthorizedError, a *VersionError, or the dialer's.
+// *UnauthorizedError, a *VersionError, or a *DialError.
 func Dial(ctx context.Context, cfg ClientConfig) (*Session, error) {
 	cfg.Config = cfg.withDefaults()
 	conn, err := cfg.Dial(ctx)
 	if err != nil {
+		return nil, fmt.Errorf("tunnel: %w", &DialError{err})
+	}
+	s, err := begin(ctx, cfg, conn)
+	if err != nil {
+		_ = conn.Close()
+		if ctx.Err() != nil {
+			err = errors.Join(ctx.Err(), err)
+		}
 		return nil, fmt.Errorf("tunnel: %w", err)
 	}
+	go s.redial(cfg)
+	s.pipe.observe(cfg.OnAttached)
+	return s, nil
+}
+
+// begin makes a session on a new transport.
+func begin(ctx context.Context, cfg ClientConfig, conn io.ReadWriteCloser) (*Session, error) {
+	// Everything here waits for the connection.
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	w, err := greet(conn, hello{major: versionMajor, minor: versionMinor})
 	if err != nil {
-		_ = conn.Close()
-		return nil, fmt.Errorf("tunnel: %w", err)
+		return nil, err
 	}
-	p := newPipe(w.id, cfg.timing(), cfg.OnAttached)
-	if err := p.attach(conn, 0); err != nil {
-		_ = conn.Close()
-		return nil, fmt.Errorf("tunnel: %w", err)
+	p := newPipe(w.id, cfg.timing())
+	if err := p.attach(conn, 0, 0); err != nil {
+		return nil, err
 	}
-	secure := tls.Client(p, ClientTLS(cfg.Key, cfg.Peer))
-	if err := secure.HandshakeContext(ctx); err != nil {
-		p.fail(err)
-		return nil, fmt.Errorf("tunnel: %w", handshakeError(err))
-	}
-	// TLS 1.3 tells a client that it was refused only afterwards: the server's first byte says that it was not.
-	if err := confirm(ctx, secure); err != nil {
-		p.fail(err)
-		return nil, fmt.Errorf("tunnel: %w", handshakeError(err))
-	}
-	s, err := newSession(cfg.Config, p, secure, true)
+	s, err := secure(ctx, cfg, p)
 	if err != nil {
 		p.fail(err)
-		return nil, fmt.Errorf("tunnel: %w", err)
+		return nil, err
 	}
-	go s.redial(cfg)
 	return s, nil
 }
 
-func confirm(ctx context.Context, conn *tls.Conn) error {
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
+func secure(ctx context.Context, cfg ClientConfig, p *pipe) (*Session, error) {
+	conn := tls.Client(p, ClientTLS(cfg.Key, cfg.Peer))
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { p.fail(ctx.Err()) })
 	defer stop()
+	err := conn.HandshakeContext(ctx)
+	if err == nil {
+		// TLS 1.3 tells a client that it was refused only afterwards: the server's first byte says that it was not.
+		err = confirm(conn)
+	}
+	if err != nil {
+		return nil, handshakeError(err, cfg.Key.Public())
+	}
+	return newSession(cfg.Config, p, conn, true)
+}
+
+func confirm(conn *tls.Conn) error {
 	var b [1]byte
 	if _, err := io.ReadFull(conn, b[:]); err != nil {
 		return err
@@ -77,10 +97,10 @@ func confirm(ctx context.Context, conn *tls.Conn) error {
 
 // handshakeError gives a refused key as what it is: TLS says no more than that
 // the server sent an alert, and the only thing it can object to is the key.
-func handshakeError(err error) error {
+func handshakeError(err error, own PublicKey) error {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "remote error" {
-		return &UnauthorizedError{Key: "of this end", Cause: err}
+		return &UnauthorizedError{Key: own, Cause: err}
 	}
 	return err
 }
@@ -90,7 +110,7 @@ func greet(conn io.ReadWriteCloser, h hello) (welcome, error) {
 	stop := bounded(conn, handshakeTimeout)
 	defer stop()
 	if _, err := conn.Write(h.append(nil)); err != nil {
-		return welcome{}, err
+		return welcome{}, fmt.Errorf("hello: %w", err)
 	}
 	w, err := readWelcome(conn)
 	switch {
@@ -99,94 +119,14 @@ func greet(conn io.ReadWriteCloser, h hello) (welcome, error) {
 	case w.status == statusVersion || w.major != versionMajor:
 		return w, &VersionError{Ours: versionMajor, Theirs: w.major}
 	case w.status == statusUnknown:
-		return w, errUnknownPipe
+		return w, ErrForgotten
 	case (w.status == statusResume) != (h.id != pipeID{}):
 		return w, errNotTunnel
 	}
 	return w, nil
 }
 
-// prove shows that the client knows the pipe's secret, and learns what the server has.
-func prove(conn io.ReadWriteCloser, secret []byte, h hello, w welcome) (received uint64, err error) {
-	stop := bounded(conn, handshakeTimeout)
-	defer stop()
-	if _, err := conn.Write(proof(secret, h, w)); err != nil {
-		return 0, err
-	}
-	return readResumed(conn)
-}
-
-var errUnknownPipe = errors.New("tunnel: the far side does not know this session any more")
-
-const (
-	redialFirst = 50 * time.Millisecond
-	redialLast  = 2 * time.Second
-)
-
-// redial makes a new transport whenever the present one is lost, until the
-// session ends: at once first, then with growing pauses, for as long as Abandon.
-func (s *Session) redial(cfg ClientConfig) {
-	for {
-		select {
-		case <-s.done:
-			return
-		case <-s.pipe.lostNow():
-		}
-		if s.Err() != nil {
-			return
-		}
-		timer := abandonAfter(s.pipe, cfg.Abandon)
-		s.reattach(cfg)
-		timer.Stop()
-	}
-}
-
-func (s *Session) reattach(cfg ClientConfig) {
-	pause := redialFirst
-	for s.Err() == nil && !s.pipe.isAttached() {
-		err := s.resume(cfg)
-		if err == nil {
-			return
-		}
-		if errors.Is(err, errUnknownPipe) {
-			s.pipe.fail(err)
-			return
-		}
-		cfg.Log.Debug("tunnel: reconnect", "error", err)
-		select {
-		case <-s.pipe.done:
-		case <-time.After(pause + rand.N(pause/2)): //nolint:gosec // jitter
-		}
-		pause = min(2*pause, redialLast)
-	}
-}
-
-func (s *Session) resume(cfg ClientConfig) error {
-	ctx, cancel := context.WithTimeout(s.ctx, handshakeTimeout)
-	defer cancel()
-	conn, err := cfg.Dial(ctx)
-	if err != nil {
-		return err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	p := s.pipe
-	p.mu.Lock()
-	h := hello{major: versionMajor, minor: versionMinor, id: p.id, received: p.received}
-	secret := p.secret
-	p.mu.Unlock()
-	w, err := greet(conn, h)
-	var received uint64
-	if err == nil {
-		received, err = prove(conn, secret, h, w)
-	}
-	if err == nil && !stop() {
-		err = ctx.Err()
-	}
-	if err == nil {
-		err = p.attach(conn, received)
-	}
-	if err != nil {
-		_ = conn.Close()
-	}
-	return err
+// bounded closes a transport that does not finish its greeting in time.
+func bounded(conn io.Closer, d time.Duration) (stop func() bool) {
+	return time.AfterFunc(d, func() { _ = conn.Close() }).Stop
 }

@@ -6,62 +6,61 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
-)
-
-// Why a session ended.
-var (
-	// ErrClosed: one of the ends closed it.
-	ErrClosed = errors.New("tunnel: closed")
-	// ErrAbandoned: it was not attached for longer than it may.
-	ErrAbandoned = errors.New("tunnel: abandoned after it could not be reached for too long")
-	// ErrReset: the far side gave a stream up.
-	ErrReset = errors.New("tunnel: stream reset by the far side")
 )
 
 const (
 	// replayLimit bounds what is kept for a new transport, and so what is under way at once.
-	replayLimit = 8 << 20
+	replayLimit = 16 << 20
+	// bulkLimit is when streams stop to write data; the rest of replayLimit is for
+	// what opens and closes them, so that those never wait.
+	bulkLimit = 8 << 20
 	// receiveLimit bounds what was received and not read.
 	receiveLimit = 1 << 20
 	// ackEvery is how many bytes may come in before they are acknowledged by themselves.
 	ackEvery = 256 << 10
-	// flushTimeout bounds a goodbye.
-	flushTimeout = 500 * time.Millisecond
+	// flushTimeout is how long a goodbye lets data go first; goodbyeTimeout bounds
+	// the far side's answer.
+	flushTimeout   = 250 * time.Millisecond
+	goodbyeTimeout = time.Second
 )
 
-// pipe is a stream of bytes both ways that survives its transports. It is a
-// net.Conn without deadlines for reading and writing (TLS sets none after its
-// handshake, which has its own).
+// pipe is a stream of bytes both ways that survives its transports, once it has
+// a secret to resume them with. It is a net.Conn without deadlines: those who
+// wait in it are let go by fail.
 //
 // Goroutines: a reader, a writer and a heartbeat per transport (transport.go),
 // ended by the transport's end. The pipe itself has none.
 type pipe struct {
-	id     pipeID
-	timing timing
-	// attached is called on each change, in order, under notify.
-	attached func(bool)
-	notify   sync.Mutex
+	id      pipeID
+	watcher watcher
 
-	mu   sync.Mutex
-	cond sync.Cond // any change below
-	out  replay
+	mu sync.Mutex
+	// What is waited for: bytes to read, room to write, something to send, room for what comes in.
+	readable, writable, sendable, takeable sync.Cond
+
+	timing timing
+	out    replay
 	// next is the offset to send next on the present transport.
 	next uint64
-	in   []byte
+	in   ring
 	// received counts bytes taken in; acked is what the far side was told of that.
 	received, acked uint64
 	current         *transport
-	secret          []byte
-	resumable       bool
-	closing         bool
-	err             error
-	done            chan struct{}
-	lost            chan struct{} // closed while there is no transport
-	back            chan struct{} // closed while there is one
-	deadline        time.Time
-	deadlineTimer   *time.Timer
-	told            bool
+	// claims counts attempts to replace the transport: only the last one may.
+	claims  uint64
+	secret  []byte // nil until TLS is up
+	closing bool   // a goodbye follows what was written,
+	hurry   bool   // or is sent at once
+	err     error
+	done    chan struct{}
+	lost    chan struct{} // closed while there is no transport
+	back    chan struct{} // closed while there is one
+	stats   Stats
+
+	// full is there while more than bulkLimit is held, and closed afterwards.
+	full atomic.Pointer[chan struct{}]
 }
 
 // timing are a pipe's clocks.
@@ -69,9 +68,15 @@ type timing struct {
 	heartbeat, silence time.Duration
 }
 
-func newPipe(id pipeID, t timing, attached func(bool)) *pipe {
-	p := &pipe{id: id, timing: t, attached: attached, out: replay{limit: replayLimit}, done: make(chan struct{}), lost: make(chan struct{}), back: make(chan struct{})}
-	p.cond.L = &p.mu
+func newPipe(id pipeID, t timing) *pipe {
+	p := &pipe{
+		id: id, timing: t, out: replay{limit: replayLimit},
+		done: make(chan struct{}), lost: make(chan struct{}), back: make(chan struct{}),
+	}
+	close(p.lost)
+	for _, c := range []*sync.Cond{&p.readable, &p.writable, &p.sendable, &p.takeable} {
+		c.L = &p.mu
+	}
 	return p
 }
 
@@ -79,21 +84,17 @@ func newPipe(id pipeID, t timing, attached func(bool)) *pipe {
 func (p *pipe) Read(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.in) == 0 {
+	for p.in.n == 0 {
 		if p.err != nil {
 			return 0, p.readError()
 		}
-		if expired(p.deadline) {
-			return 0, os.ErrDeadlineExceeded
-		}
-		p.cond.Wait()
+		p.readable.Wait()
 	}
-	n := copy(b, p.in)
-	p.in = p.in[n:]
-	if len(p.in) == 0 {
-		p.in = nil
-	}
-	p.cond.Broadcast()
+	one, two := p.in.at(0, len(b))
+	n := copy(b, one)
+	n += copy(b[n:], two)
+	p.in.drop(n)
+	p.takeable.Signal()
 	return n, nil
 }
 
@@ -116,49 +117,101 @@ func (p *pipe) Write(b []byte) (int, error) {
 		if p.closing {
 			return written, net.ErrClosed
 		}
-		if expired(p.deadline) {
-			return written, os.ErrDeadlineExceeded
-		}
-		if p.out.room() <= 0 {
-			p.cond.Wait()
+		n := min(len(b), p.out.room())
+		if n <= 0 {
+			p.writable.Wait()
 			continue
 		}
-		n := min(len(b), p.out.room())
-		p.out.append(b[:n])
+		p.out.push(b[:n])
 		b, written = b[n:], written+n
-		p.cond.Broadcast()
+		p.sendable.Signal()
+	}
+	if p.out.n > bulkLimit && p.full.Load() == nil {
+		full := make(chan struct{})
+		p.full.Store(&full)
 	}
 	return written, nil
 }
 
-func expired(deadline time.Time) bool { return !deadline.IsZero() && !time.Now().Before(deadline) }
+// release lets go of what the far side has; the lock is held.
+func (p *pipe) release(offset uint64) error {
+	if err := p.out.ack(offset); err != nil {
+		return err
+	}
+	p.writable.Broadcast()
+	if full := p.full.Load(); full != nil && p.out.n <= bulkLimit*3/4 {
+		p.full.Store(nil)
+		close(*full)
+	}
+	return nil
+}
+
+var always = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// roomy is closed when data may be written without filling what opening and
+// closing streams need. What came to wait while it was open is not counted.
+func (p *pipe) roomy() <-chan struct{} {
+	if full := p.full.Load(); full != nil {
+		return *full
+	}
+	return always
+}
 
 // protect makes the pipe resumable by those who know the secret.
-func (p *pipe) protect(secret []byte) {
+func (p *pipe) protect(secret []byte, t timing) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.secret, p.resumable = secret, true
+	p.secret, p.timing = secret, t
+}
+
+// wake lets everybody look again; the lock is held.
+func (p *pipe) wake() {
+	p.readable.Broadcast()
+	p.writable.Broadcast()
+	p.sendable.Broadcast()
+	p.takeable.Broadcast()
 }
 
 // fail ends the pipe with an error; the first one holds.
 func (p *pipe) fail(err error) {
 	p.mu.Lock()
-	if p.err == nil {
-		p.err = err
-		close(p.done)
-		if p.deadlineTimer != nil {
-			p.deadlineTimer.Stop()
-		}
-	}
+	p.failLocked(err)
 	t := p.current
-	p.cond.Broadcast()
 	p.mu.Unlock()
 	if t != nil {
 		t.end()
 	}
 }
 
-// Close says goodbye: what was written is sent, if there is a transport, within
+// breakOff is fail, unless a goodbye is under way: what can't write any more
+// because of it is not what ended the pipe, and must not cut it short.
+func (p *pipe) breakOff(err error) {
+	p.mu.Lock()
+	closing := p.closing
+	p.mu.Unlock()
+	if !closing {
+		p.fail(err)
+	}
+}
+
+func (p *pipe) failLocked(err error) {
+	if p.err == nil {
+		p.err = err
+		close(p.done)
+	}
+	p.wake()
+}
+
+// abandon ends the pipe unless it is attached.
+func (p *pipe) abandon() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.current == nil {
+		p.failLocked(ErrAbandoned)
+	}
+}
+
+// Close says goodbye: what was written is sent, unless it takes longer than
 // flushTimeout, and the far side reads its end.
 func (p *pipe) Close() error {
 	p.mu.Lock()
@@ -168,13 +221,14 @@ func (p *pipe) Close() error {
 	}
 	p.closing = true
 	t := p.current
-	p.cond.Broadcast()
+	p.wake()
 	p.mu.Unlock()
 	if t != nil {
-		timer := time.NewTimer(flushTimeout)
+		hurry := time.AfterFunc(flushTimeout, p.hurryUp)
+		defer hurry.Stop()
+		timer := time.NewTimer(flushTimeout + goodbyeTimeout)
 		defer timer.Stop()
 		select {
-		case <-t.flushed:
 		case <-t.ended:
 		case <-timer.C:
 		}
@@ -183,96 +237,22 @@ func (p *pipe) Close() error {
 	return nil
 }
 
-// isAttached tells whether a transport carries the pipe now.
-func (p *pipe) isAttached() bool {
+// hurryUp has the goodbye sent before what is still to be sent.
+func (p *pipe) hurryUp() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.current != nil && p.err == nil
+	p.hurry = true
+	p.sendable.Signal()
 }
 
-// tell reports the present state, if it is another than the last one told.
-func (p *pipe) tell() {
-	p.notify.Lock()
-	defer p.notify.Unlock()
-	now := p.isAttached()
-	if now == p.told {
-		return
-	}
-	p.told = now
-	if p.attached != nil {
-		p.attached(now)
-	}
-}
+// SetDeadline, SetReadDeadline and SetWriteDeadline are not for pipes.
+func (p *pipe) SetDeadline(time.Time) error { return os.ErrNoDeadline }
 
-// failure is why the pipe ended.
-func (p *pipe) failure() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.err
-}
+// SetReadDeadline is as SetDeadline.
+func (p *pipe) SetReadDeadline(time.Time) error { return os.ErrNoDeadline }
 
-// detach ends the present transport, if there is one, and tells how many bytes
-// have come in: no more do until attach.
-func (p *pipe) detach() (received uint64) {
-	p.mu.Lock()
-	t := p.current
-	p.mu.Unlock()
-	if t != nil {
-		t.end()
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.received
-}
-
-func (p *pipe) secretNow() []byte {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.secret
-}
-
-// backNow is closed when the pipe has a transport again.
-func (p *pipe) backNow() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.back
-}
-
-// lostNow is closed when the present transport has ended.
-func (p *pipe) lostNow() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.lost
-}
-
-// SetDeadline bounds both directions; TLS uses it for its handshake.
-func (p *pipe) SetDeadline(t time.Time) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.deadline = t
-	if p.deadlineTimer != nil {
-		p.deadlineTimer.Stop()
-		p.deadlineTimer = nil
-	}
-	if !t.IsZero() {
-		p.deadlineTimer = time.AfterFunc(time.Until(t), p.wakeAll)
-	}
-	p.cond.Broadcast()
-	return nil
-}
-
-func (p *pipe) wakeAll() {
-	p.mu.Lock()
-	p.cond.Broadcast()
-	p.mu.Unlock()
-}
-
-// SetReadDeadline is SetDeadline: the pipe has one deadline.
-func (p *pipe) SetReadDeadline(t time.Time) error { return p.SetDeadline(t) }
-
-// SetWriteDeadline does nothing: tls.Conn sets one to say goodbye, and a pipe's
-// writes do not wait for a transport.
-func (p *pipe) SetWriteDeadline(time.Time) error { return nil }
+// SetWriteDeadline is as SetDeadline.
+func (p *pipe) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
 
 type pipeAddr struct{}
 
@@ -280,5 +260,9 @@ func (pipeAddr) Network() string { return "tunnel" }
 func (pipeAddr) String() string  { return "tunnel" }
 
 // LocalAddr and RemoteAddr are nominal.
-func (p *pipe) LocalAddr() net.Addr  { return pipeAddr{} }
+func (p *pipe) LocalAddr() net.Addr { return pipeAddr{} }
+
+// RemoteAddr is as LocalAddr.
 func (p *pipe) RemoteAddr() net.Addr { return pipeAddr{} }
+
+var _ net.Conn = (*pipe)(nil)

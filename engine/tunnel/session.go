@@ -5,9 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"sync"
 	"time"
 
@@ -25,7 +23,8 @@ type Config struct {
 	Silence time.Duration
 	// Abandon is how long the session waits for a new transport (60 s).
 	Abandon time.Duration
-	// OnAttached is called on each change, in order. It must not block.
+	// OnAttached is called on each change, in order and one call at a time. It should
+	// return soon. A change back and forth meanwhile is not told.
 	OnAttached func(attached bool)
 }
 
@@ -47,16 +46,29 @@ func (c Config) withDefaults() Config {
 
 func (c Config) timing() timing { return timing{heartbeat: c.Heartbeat, silence: c.Silence} }
 
+// Stats are counters of a session, for people.
+type Stats struct {
+	// RTT is the time that the last heartbeat took there and back; 0 until then.
+	RTT time.Duration
+	// Sent and Received count the pipe's bytes: TLS records, each once.
+	Sent, Received uint64
+	// Unacknowledged is how many of the sent ones are kept for a new transport.
+	Unacknowledged int
+	// Transports counts the connections that have carried the session.
+	Transports int
+}
+
 // Session is a tunnel that is up. Goroutines: accept takes the far side's
 // streams, each served by a handler in a goroutine of its own; watch ends the
-// session when its pipe ends. Close, or the pipe's end, ends them all.
+// session when its pipe ends; on the client, redial (redial.go). Close, or the
+// pipe's end, ends them all.
 type Session struct {
 	cfg  Config
 	pipe *pipe
 	mux  *yamux.Session
 	peer PublicKey
 
-	ctx    context.Context
+	ctx    context.Context // ended with the session
 	cancel context.CancelFunc
 	group  sync.WaitGroup
 	done   chan struct{}
@@ -76,15 +88,15 @@ func newSession(cfg Config, p *pipe, conn *tls.Conn, client bool) (*Session, err
 	if err != nil {
 		return nil, fmt.Errorf("resume secret: %w", err)
 	}
-	p.protect(secret)
 	build := yamux.Server
 	if client {
 		build = yamux.Client
 	}
-	mux, err := build(&coalescer{Conn: conn}, muxConfig())
+	mux, err := build(newMuxConn(conn), muxConfig())
 	if err != nil {
 		return nil, fmt.Errorf("multiplexer: %w", err)
 	}
+	p.protect(secret, cfg.timing())
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Session{cfg: cfg, pipe: p, mux: mux, peer: peer, ctx: ctx, cancel: cancel, done: make(chan struct{})}
 	s.group.Go(s.accept)
@@ -92,66 +104,20 @@ func newSession(cfg Config, p *pipe, conn *tls.Conn, client bool) (*Session, err
 	return s, nil
 }
 
+var errBrokenMux = errors.New("tunnel: the far side broke the multiplexer's protocol")
+
 // watch waits for the pipe's end, and then for everything that used it.
 func (s *Session) watch() {
 	select {
 	case <-s.pipe.done:
 	case <-s.mux.CloseChan():
-		s.pipe.fail(errors.New("tunnel: the far side broke the multiplexer's protocol"))
+		s.pipe.breakOff(errBrokenMux)
+		<-s.pipe.done
 	}
 	s.cancel()
 	_ = s.mux.Close()
 	close(s.done)
 	s.group.Wait()
-}
-
-func (s *Session) accept() {
-	for {
-		mux, err := s.mux.AcceptStream()
-		if err != nil {
-			return
-		}
-		s.group.Go(func() { s.serve(newTyped(mux, s, false)) })
-	}
-}
-
-// headerTimeout bounds the wait for a stream's first chunk.
-const headerTimeout = 30 * time.Second
-
-func (s *Session) serve(t *typed) {
-	_ = t.mux.SetReadDeadline(time.Now().Add(headerTimeout))
-	if err := readMessage(t.read.r, chunkHeader, &t.header); err != nil {
-		s.cfg.Log.Debug("stream without a header", "error", err)
-		_ = t.Close()
-		return
-	}
-	_ = t.mux.SetReadDeadline(time.Time{})
-	if s.cfg.Handler == nil {
-		_ = t.Refuse(RefusedUnsupported, "no streams are taken here")
-		return
-	}
-	s.cfg.Handler(s.ctx, t)
-}
-
-// Open opens a stream. It does not wait for the far side: data may follow at once.
-func (s *Session) Open(_ context.Context, h Header) (Stream, error) {
-	if err := s.Err(); err != nil {
-		return nil, err
-	}
-	mux, err := s.mux.OpenStream()
-	if err != nil {
-		if cause := s.Err(); cause != nil {
-			return nil, cause
-		}
-		return nil, fmt.Errorf("open stream: %w", err)
-	}
-	t := newTyped(mux, s, true)
-	t.header = h
-	if err := t.sendMessage(chunkHeader, h); err != nil {
-		_ = t.Close()
-		return nil, err
-	}
-	return t, nil
 }
 
 // Peer is the far side's key.
@@ -163,8 +129,12 @@ func (s *Session) Attached() bool { return s.pipe.isAttached() }
 // Done is closed when the session has ended; Err tells why.
 func (s *Session) Done() <-chan struct{} { return s.done }
 
-// Err is nil while the session lives, then ErrClosed, ErrAbandoned or another error.
+// Err is nil while the session lives, then ErrClosed, ErrAbandoned, ErrForgotten
+// or another error.
 func (s *Session) Err() error { return s.pipe.failure() }
+
+// Stats tells how the session is doing.
+func (s *Session) Stats() Stats { return s.pipe.statsNow() }
 
 // Close says goodbye and ends the session. It waits until nothing of it runs
 // but the handlers, and may be called twice.
@@ -173,22 +143,3 @@ func (s *Session) Close() error {
 	<-s.done
 	return err
 }
-
-// abandonAfter ends a pipe that has had no transport for d.
-func abandonAfter(p *pipe, d time.Duration) *time.Timer {
-	return time.AfterFunc(d, func() {
-		if !p.isAttached() {
-			p.fail(ErrAbandoned)
-		}
-	})
-}
-
-// handshakeTimeout bounds greeting and TLS handshake on a new transport.
-const handshakeTimeout = 10 * time.Second
-
-// bounded closes a transport that does not finish its greeting in time.
-func bounded(conn io.Closer, d time.Duration) (stop func() bool) {
-	return time.AfterFunc(d, func() { _ = conn.Close() }).Stop
-}
-
-var _ net.Conn = (*pipe)(nil)

@@ -14,7 +14,10 @@ type Conn interface {
 	CloseWrite() error
 }
 
-var copyBuffers = sync.Pool{New: func() any { b := make([]byte, maxChunk); return &b }}
+// splicePart is what Splice copies at a time.
+const splicePart = 64 << 10
+
+var copyBuffers = sync.Pool{New: func() any { return new([splicePart]byte) }}
 
 // Splice copies both ways between a and b until both directions have ended, and
 // closes both. The end of one direction ends that direction alone; a reset or an
@@ -58,22 +61,24 @@ func Splice(a, b net.Conn) (aToB, bToA int64) {
 }
 
 // pump copies until src ends (nil) or either fails.
-func pump(dst, src net.Conn) (int64, error) {
-	if _, ok := src.(*net.TCPConn); ok {
-		if to, ok := dst.(*net.TCPConn); ok {
+func pump(dst, src net.Conn) (total int64, err error) {
+	switch to := dst.(type) {
+	case *typed:
+		return to.ReadFrom(src)
+	case *net.TCPConn:
+		if _, ok := src.(*net.TCPConn); ok {
 			return to.ReadFrom(src) // splice(2)
 		}
 	}
-	buf, ok := copyBuffers.Get().(*[]byte)
+	buf, ok := copyBuffers.Get().(*[splicePart]byte)
 	if !ok {
-		return 0, errors.New("no buffer")
+		return 0, errNoBuffer
 	}
 	defer copyBuffers.Put(buf)
-	var total int64
 	for {
-		n, err := src.Read(*buf)
+		n, err := src.Read(buf[:])
 		if n > 0 {
-			if _, werr := dst.Write((*buf)[:n]); werr != nil {
+			if _, werr := dst.Write(buf[:n]); werr != nil {
 				return total, werr
 			}
 			total += int64(n)

@@ -11,20 +11,6 @@ import (
 	"time"
 )
 
-// UnauthorizedError means that the far side's key is not the pinned one, or not
-// one that is allowed.
-type UnauthorizedError struct {
-	Key   PublicKey
-	Cause error
-}
-
-func (e *UnauthorizedError) Error() string {
-	return fmt.Sprintf("key %s is not authorized: %v", e.Key, e.Cause)
-}
-
-// Unwrap gives the reason.
-func (e *UnauthorizedError) Unwrap() error { return e.Cause }
-
 var errNotPinned = errors.New("it is not the expected one")
 
 // ClientTLS makes a TLS 1.3 configuration that proves key and takes only a

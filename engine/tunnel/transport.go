@@ -12,88 +12,44 @@ import (
 )
 
 // transport is one connection that carries a pipe for a while. Its goroutines
-// (read, write, beat) end when end is called or the connection fails.
+// are read (here), write (sender.go) and beat (heartbeat.go); all end when end
+// is called or the connection fails.
 type transport struct {
-	pipe *pipe
-	conn io.ReadWriteCloser
+	pipe  *pipe
+	conn  io.ReadWriteCloser
+	began time.Time
 	// heard counts reads, for the detection of silence.
 	heard atomic.Uint64
-	// ping asks the writer for a sign of life.
-	ping bool // guarded by pipe.mu
 
-	once    sync.Once
-	ended   chan struct{}
-	flushed chan struct{} // closed when a goodbye has been written
-}
+	once  sync.Once
+	ended chan struct{}
 
-// attach lets a pipe go on over a connection: the far side has the pipe's bytes
-// up to received. A former transport is replaced.
-func (p *pipe) attach(conn io.ReadWriteCloser, received uint64) error {
-	t := &transport{pipe: p, conn: conn, ended: make(chan struct{}), flushed: make(chan struct{})}
-	p.mu.Lock()
-	if p.err != nil {
-		err := p.err
-		p.mu.Unlock()
-		return err
-	}
-	if err := p.out.ack(received); err != nil {
-		p.mu.Unlock()
-		return fmt.Errorf("resume: %w", err)
-	}
-	former := p.current
-	p.next = received
-	p.acked = p.received // told in the greeting
-	p.current = t
-	if former == nil {
-		close(p.back)
-		p.lost = make(chan struct{})
-	}
-	p.cond.Broadcast()
-	p.mu.Unlock()
-	if former != nil {
-		former.end()
-	}
-	go t.read()
-	go t.write()
-	go t.beat()
-	p.tell()
-	return nil
+	// What the writer is asked for; guarded by pipe.mu.
+	ping     bool   // a sign of life
+	pong     bool   // the answer to one,
+	pongWord uint64 // with this word
+	bye      bool   // the answer to a goodbye
 }
 
 // end closes the connection; the pipe waits for another one.
 func (t *transport) end() {
 	t.once.Do(func() {
 		close(t.ended)
-		p := t.pipe
-		p.mu.Lock()
-		last := p.current == t
-		if last {
-			p.current = nil
-			close(p.lost)
-			p.back = make(chan struct{})
-		}
-		unprotected := last && !p.resumable && p.err == nil
-		p.cond.Broadcast()
-		p.mu.Unlock()
+		t.pipe.detach(t)
 		_ = t.conn.Close()
-		if unprotected {
-			p.fail(fmt.Errorf("the connection ended before the tunnel was set up: %w", io.ErrUnexpectedEOF))
-		}
-		if last {
-			p.tell()
-		}
 	})
 }
 
 // read takes frames in until the connection fails or says goodbye.
 func (t *transport) read() {
-	defer t.end()
 	r := bufio.NewReaderSize(t.conn, maxFrame+frameHeaderSize)
 	for {
-		if err := t.readFrame(r); err != nil {
-			if errors.Is(err, ErrClosed) {
-				t.pipe.fail(ErrClosed)
-			}
+		err := t.readFrame(r)
+		if errors.Is(err, ErrClosed) && t.takeBye() {
+			return // the writer answers, and ends
+		}
+		if err != nil {
+			t.end()
 			return
 		}
 	}
@@ -112,21 +68,18 @@ func (t *transport) readFrame(r *bufio.Reader) error {
 	switch kind {
 	case frameData:
 		return t.takeData(r, length)
-	case frameAck:
-		var b [ackSize]byte
-		if _, err := io.ReadFull(r, b[:]); err != nil {
-			return err
-		}
-		return t.takeAck(binary.BigEndian.Uint64(b[:]))
 	case frameBye:
 		return ErrClosed
 	}
-	return nil
+	var word [wordSize]byte
+	if _, err := io.ReadFull(r, word[:]); err != nil {
+		return err
+	}
+	return t.takeWord(kind, binary.BigEndian.Uint64(word[:]))
 }
 
 // takeData appends a frame's bytes to what can be read, part by part as they come.
 func (t *transport) takeData(r *bufio.Reader, length int) error {
-	p := t.pipe
 	for length > 0 {
 		if r.Buffered() == 0 {
 			if _, err := r.Peek(1); err != nil {
@@ -138,7 +91,7 @@ func (t *transport) takeData(r *bufio.Reader, length int) error {
 		if err != nil {
 			return err
 		}
-		if err := p.take(t, b); err != nil {
+		if err := t.pipe.take(t, b); err != nil {
 			return err
 		}
 		length -= len(b)
@@ -149,143 +102,69 @@ func (t *transport) takeData(r *bufio.Reader, length int) error {
 	return nil
 }
 
-var errReplaced = errors.New("replaced by a newer transport")
-
 // take appends bytes that t brought; those of a replaced transport come again over the new one.
 func (p *pipe) take(t *transport, b []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.in) >= receiveLimit && p.current == t && p.err == nil {
-		p.cond.Wait()
+	for p.in.n >= receiveLimit && p.current == t && p.err == nil && !p.closing {
+		p.takeable.Wait()
 	}
-	if p.current != t {
+	switch {
+	case p.current != t:
 		return errReplaced
-	}
-	if p.err != nil {
+	case p.err != nil:
 		return p.err
+	case p.closing:
+		return nil // nobody reads it; the goodbye comes behind it
 	}
-	p.in = append(p.in, b...)
+	p.in.push(b)
 	p.received += uint64(len(b))
-	p.cond.Broadcast()
+	p.readable.Signal()
+	if p.received-p.acked >= ackEvery {
+		p.sendable.Signal()
+	}
 	return nil
 }
 
-func (t *transport) takeAck(offset uint64) error {
+func (t *transport) takeWord(kind frameKind, word uint64) error {
 	p := t.pipe
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.current != t {
 		return errReplaced
 	}
-	if offset > p.next {
-		return fmt.Errorf("acknowledgement of byte %d, which was not sent", offset)
+	switch kind {
+	case frameAck:
+		if word > p.next {
+			return fmt.Errorf("acknowledgement of byte %d, which was not sent", word)
+		}
+		return p.release(word)
+	case framePing:
+		t.pong, t.pongWord = true, word
+		p.sendable.Signal()
+	case framePong:
+		if now := t.clock(); word <= now {
+			p.stats.RTT = time.Duration(now - word) //nolint:gosec // both are small
+		}
 	}
-	if err := p.out.ack(offset); err != nil {
-		return err
-	}
-	p.cond.Broadcast()
 	return nil
 }
 
-// write sends what there is: acknowledgements that are due and data, as much as
-// fits in one write.
-func (t *transport) write() {
-	defer t.end()
-	buf := make([]byte, 0, 2*frameHeaderSize+ackSize+maxFrame)
-	for {
-		var bye bool
-		buf, bye = t.gather(buf[:0])
-		if len(buf) == 0 {
-			return
-		}
-		if _, err := t.conn.Write(buf); err != nil {
-			return
-		}
-		if bye {
-			close(t.flushed)
-			return
-		}
-	}
+// clock is the time of this transport in nanoseconds, for pings.
+func (t *transport) clock() uint64 {
+	return uint64(time.Since(t.began)) //nolint:gosec // not negative: a monotonic clock
 }
 
-// gather waits until something is to be sent. It returns nothing when the transport is over.
-func (t *transport) gather(buf []byte) (_ []byte, bye bool) {
+// takeBye ends the pipe at the far side's wish, and has the writer answer it. It
+// is false when this side said goodbye too: then nothing is left to be answered.
+func (t *transport) takeBye() bool {
 	p := t.pipe
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for {
-		if p.current != t || p.err != nil {
-			return nil, false
-		}
-		unsent := p.out.end() - p.next
-		due := p.received - p.acked
-		if due > 0 && (unsent > 0 || due >= ackEvery || t.ping) {
-			buf = appendAck(buf, p.received)
-			p.acked = p.received
-			t.ping = false
-		}
-		if unsent > 0 {
-			chunk := p.out.from(p.next, maxFrame)
-			var header [frameHeaderSize]byte
-			putFrameHeader(header[:], frameData, len(chunk))
-			buf = append(append(buf, header[:]...), chunk...)
-			p.next += uint64(len(chunk))
-			t.ping = false
-			return buf, false
-		}
-		if p.closing {
-			return appendEmpty(buf, frameBye), true
-		}
-		if t.ping {
-			t.ping = false
-			buf = appendEmpty(buf, framePing)
-		}
-		if len(buf) > 0 {
-			return buf, false
-		}
-		p.cond.Wait()
+	if p.current != t || p.err != nil || p.closing {
+		return false
 	}
-}
-
-func appendAck(buf []byte, received uint64) []byte {
-	var header [frameHeaderSize]byte
-	putFrameHeader(header[:], frameAck, ackSize)
-	return binary.BigEndian.AppendUint64(append(buf, header[:]...), received)
-}
-
-func appendEmpty(buf []byte, kind frameKind) []byte {
-	var header [frameHeaderSize]byte
-	putFrameHeader(header[:], kind, 0)
-	return append(buf, header[:]...)
-}
-
-// beat sends a sign of life each heartbeat, and ends a transport that is silent.
-func (t *transport) beat() {
-	tick := time.NewTicker(t.pipe.timing.heartbeat)
-	defer tick.Stop()
-	last, since := t.heard.Load(), time.Now()
-	for {
-		select {
-		case <-t.ended:
-			return
-		case <-tick.C:
-		}
-		if heard := t.heard.Load(); heard != last {
-			last, since = heard, time.Now()
-		} else if time.Since(since) >= t.pipe.timing.silence && !t.stuck() {
-			t.end()
-			return
-		}
-		t.pipe.mu.Lock()
-		t.ping = true
-		t.pipe.cond.Broadcast()
-		t.pipe.mu.Unlock()
-	}
-}
-
-// stuck tells whether it is this side that does not read: then silence means nothing.
-func (t *transport) stuck() bool {
-	t.pipe.mu.Lock()
-	defer t.pipe.mu.Unlock()
-	return len(t.pipe.in) >= receiveLimit
+	t.bye = true
+	p.failLocked(ErrClosed)
+	return true
 }

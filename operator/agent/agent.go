@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kubetunnel/kubetunnel/engine/tunnel"
@@ -25,24 +25,59 @@ type Config struct {
 	Log  *slog.Logger
 	// Resolver is the path of the pod's resolv.conf; "" = /etc/resolv.conf.
 	Resolver string
+
+	times times // zero fields mean the defaults
 }
 
-// Agent is the data plane of one Service. Goroutines: Run's own ones (control,
-// tunnel, twin, ticker), one per listener, two per connection; all end with Run.
+// times are the agent's patience.
+type times struct {
+	// accept is how long an attached workstation may take to accept a call.
+	accept time.Duration
+	// origin bounds the dial to the origin, dial a dial for the workstation.
+	origin, dial time.Duration
+	// quiet is after how long without a byte an answered call counts as idle.
+	quiet time.Duration
+	// linger is how long a deleted pod goes on to take calls, until all nodes have
+	// learned that it is no endpoint any more; finish bounds the rest of its end.
+	linger, finish time.Duration
+}
+
+func (t times) withDefaults() times {
+	set := func(d *time.Duration, otherwise time.Duration) {
+		if *d == 0 {
+			*d = otherwise
+		}
+	}
+	set(&t.accept, 2*time.Second)
+	set(&t.origin, 5*time.Second)
+	set(&t.dial, 30*time.Second)
+	set(&t.quiet, 250*time.Millisecond)
+	set(&t.linger, 2*time.Second)
+	set(&t.finish, 3*time.Second)
+	return t
+}
+
+// Agent is the data plane of one Service. Goroutines: Run's own (control, tunnel,
+// twin, tick), an accept loop per port, one per call besides the two of its
+// Splice, one per draining, and the handlers of the tunnel's streams. All end with Run.
 type Agent struct {
-	cfg    Config
-	tunnel *tunnel.Server
-	twin   *twinHub
-	signal control.Signal
-	conns  connections
+	cfg      Config
+	tunnel   *tunnel.Server
+	twin     *twinHub
+	signal   control.Signal
+	calls    calls
+	outgoing atomic.Int64
+
+	ctx    context.Context // ends with Run
+	cancel context.CancelFunc
+	group  sync.WaitGroup
 
 	mu      sync.Mutex
 	desired control.Desired
-	ports   map[int32]*port // by target port
+	ports   map[portKey]*port
 	clients map[tunnel.PublicKey]*client
 	drain   *drain // nil unless draining
-	closing bool
-	group   sync.WaitGroup
+	ending  bool   // the pod is being deleted: nothing of the workstation's begins any more
 }
 
 // New makes an agent; Run starts it.
@@ -53,143 +88,47 @@ func New(cfg Config) *Agent {
 	if cfg.Resolver == "" {
 		cfg.Resolver = "/etc/resolv.conf"
 	}
-	a := &Agent{cfg: cfg, ports: map[int32]*port{}, clients: map[tunnel.PublicKey]*client{}, twin: newTwinHub(cfg.Twin != nil)}
+	cfg.times = cfg.times.withDefaults()
+	a := &Agent{cfg: cfg, ports: map[portKey]*port{}, clients: map[tunnel.PublicKey]*client{}, twin: newTwinHub(cfg.Twin != nil)}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
 	a.tunnel = tunnel.NewServer(tunnel.ServerConfig{Key: cfg.Key, Log: cfg.Log, Authorize: a.authorize, OnSession: a.onSession})
 	return a
 }
 
-// Run serves until ctx ends, drains, and returns when nothing is left.
+// Run serves until ctx ends, hands over what it has, and returns when nothing is
+// left. It is called once.
 func (a *Agent) Run(ctx context.Context) error {
-	inner, cancel := context.WithCancel(ctx)
-	defer cancel()
+	defer a.cancel()
 	failed := make(chan error, 3)
-	var group sync.WaitGroup
-	start := func(what string, f func() error) {
-		group.Go(func() {
-			if err := f(); err != nil {
+	start := func(what string, serve func() error) {
+		a.group.Go(func() {
+			if err := serve(); err != nil {
 				failed <- fmt.Errorf("%s: %w", what, err)
 			}
 		})
 	}
 	start("control", func() error {
-		return control.ServeLogged(inner, a.cfg.Control, a.cfg.Key, a.cfg.Operator, a, a.cfg.Log)
+		return control.ServeLogged(a.ctx, a.cfg.Control, a.cfg.Key, a.cfg.Operator, a, a.cfg.Log)
 	})
 	start("tunnel", func() error { return a.tunnel.Serve(a.cfg.Tunnel) })
 	if a.cfg.Twin != nil {
-		start("twin", func() error { return a.twin.serve(inner, a.cfg.Twin, a.signal.Notify) })
+		start("twin", func() error { return a.twin.serve(a.ctx, a.cfg.Twin, a.cfg.Log, a.signal.Notify) })
 	}
-	group.Go(func() { a.tick(inner) })
+	a.group.Go(func() { a.tick(a.ctx) })
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
 	a.finish()
-	cancel()
+	a.cancel()
 	_ = a.tunnel.Close()
-	group.Wait()
 	a.group.Wait()
 	return err
 }
 
-// finishTimeout bounds the end of an agent whose pod is deleted.
-const finishTimeout = 3 * time.Second
-
-// finish passes new connections to the origin, gives the others a moment, and
-// closes the listeners last.
-func (a *Agent) finish() {
-	a.mu.Lock()
-	d := a.drain
-	if d == nil {
-		d = a.startDrain(finishTimeout)
-	}
-	a.mu.Unlock()
-	<-d.done
-	a.mu.Lock()
-	a.closing = true
-	ports := a.ports
-	a.ports = map[int32]*port{}
-	a.mu.Unlock()
-	for _, p := range ports {
-		p.close()
-	}
-	a.conns.cutAll()
-}
-
-// Apply takes the operator's word.
-func (a *Agent) Apply(d control.Desired) {
-	withdrawn := a.apply(d)
-	for _, key := range withdrawn {
-		a.tunnel.Withdraw(key)
-	}
-	a.signal.Notify()
-}
-
-func (a *Agent) apply(d control.Desired) (withdrawn []tunnel.PublicKey) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.closing {
-		return nil
-	}
-	a.desired = d
-	a.applyPorts(d.Ports)
-	named := map[tunnel.PublicKey]bool{}
-	for _, c := range d.Clients {
-		named[c.Key] = true
-		if known := a.clients[c.Key]; known != nil {
-			known.update(c)
-		} else {
-			a.clients[c.Key] = newClient(a, c)
-		}
-	}
-	for key := range a.clients {
-		if !named[key] {
-			delete(a.clients, key)
-			withdrawn = append(withdrawn, key)
-		}
-	}
-	switch {
-	case d.Draining && a.drain == nil:
-		a.startDrain(time.Duration(d.DrainMillis) * time.Millisecond)
-	case !d.Draining:
-		a.drain = nil
-	}
-	return withdrawn
-}
-
-// Observe gives the present state.
-func (a *Agent) Observe() control.Observed {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	o := control.Observed{Generation: a.desired.Generation, Listening: []int32{}, Twin: a.twin.state(), Clients: []control.ClientState{}}
-	for target, p := range a.ports {
-		if p.err != nil {
-			o.Failures = append(o.Failures, control.PortFailure{TargetPort: target, Error: p.err.Error()})
-		} else {
-			o.Listening = append(o.Listening, target)
-		}
-	}
-	slices.Sort(o.Listening)
-	slices.SortFunc(o.Failures, func(x, y control.PortFailure) int { return int(x.TargetPort - y.TargetPort) })
-	for _, c := range a.desired.Clients {
-		if known := a.clients[c.Key]; known != nil {
-			o.Clients = append(o.Clients, known.observe())
-		}
-	}
-	if a.drain != nil {
-		select {
-		case <-a.drain.done:
-			o.Drained, o.Cut = true, a.drain.cut
-		default:
-		}
-	}
-	return o
-}
-
-// Changed is closed at the next change.
-func (a *Agent) Changed() <-chan struct{} { return a.signal.Changed() }
-
-// tick tells counters and the time that clients have been away, once a second.
+// tick tells counters and the time that clients have been away, and tries ports
+// again that could not be listened on, once a second.
 func (a *Agent) tick(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -198,6 +137,11 @@ func (a *Agent) tick(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			a.mu.Lock()
+			if !a.ending {
+				a.applyPorts(a.desired.Ports)
+			}
+			a.mu.Unlock()
 			a.signal.Notify()
 		}
 	}
@@ -220,11 +164,11 @@ func (a *Agent) onSession(s *tunnel.Session) {
 	a.mu.Lock()
 	c := a.clients[s.Peer()]
 	a.mu.Unlock()
-	if c == nil {
-		a.group.Go(func() { _ = s.Close() })
-		return
+	former := s
+	if c != nil {
+		former = c.adopt(s)
 	}
-	if former := c.adopt(s); former != nil {
+	if former != nil {
 		a.group.Go(func() { _ = former.Close() })
 	}
 	a.signal.Notify()

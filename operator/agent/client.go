@@ -17,19 +17,21 @@ type client struct {
 	mu      sync.Mutex
 	info    control.Client
 	session *tunnel.Session
-	seen    bool
-	// away is since when it has not been attached, by the monotonic clock.
-	away     time.Time
-	attached bool
-	// serving are the Service's ports on which the workstation listens, told on the stream serve.
-	serving []int32
-	serve   tunnel.Stream
+	// seen: it was attached at least once.
+	seen, attached bool
+	// gone is closed when the present session is not attached (any more), away is since when.
+	gone chan struct{}
+	away time.Time
+	// servings are the live streams on which the workstation tells its ports; the last one counts.
+	servings []*serving
 
 	connections, origin, active, in, out atomic.Int64
 }
 
 func newClient(a *Agent, info control.Client) *client {
-	return &client{agent: a, info: info, away: time.Now()}
+	c := &client{agent: a, info: info, gone: make(chan struct{}), away: time.Now()}
+	close(c.gone)
+	return c
 }
 
 func (c *client) update(info control.Client) {
@@ -44,12 +46,23 @@ func (c *client) lease() time.Duration {
 	return time.Duration(c.info.LeaseMillis) * time.Millisecond
 }
 
+func (c *client) mayInherit() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.info.Inherit
+}
+
 // adopt makes a session the client's; a former one is given back to be closed.
 func (c *client) adopt(s *tunnel.Session) (former *tunnel.Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	former = c.session
-	c.session, c.serving, c.serve, c.seen = s, nil, nil, true
+	if c.attached {
+		// Calls that the former session has not accepted are not waited for.
+		c.attached, c.away = false, time.Now()
+		close(c.gone)
+	}
+	c.session = s
 	c.judge()
 	return former
 }
@@ -64,55 +77,39 @@ func (c *client) attachedChanged(bool) {
 
 func (c *client) judge() {
 	now := c.session != nil && c.session.Attached()
-	if c.attached && !now {
+	switch {
+	case now && !c.attached:
+		c.seen, c.gone = true, make(chan struct{})
+	case !now && c.attached:
 		c.away = time.Now()
+		close(c.gone)
 	}
 	c.attached = now
 }
 
-// takes gives the session that takes calls of a Service port now, or nil.
-func (c *client) takes(servicePort int32) *tunnel.Session {
+// takes gives the session that takes calls of a Service port now, or nil; gone is
+// closed when it can't be reached any more.
+func (c *client) takes(servicePort int32) (session *tunnel.Session, gone <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.attached || !slices.Contains(c.info.Ports, servicePort) || !slices.Contains(c.serving, servicePort) {
-		return nil
+	if !c.attached || !slices.Contains(c.info.Ports, servicePort) || !slices.Contains(c.served(), servicePort) {
+		return nil, nil
 	}
-	return c.session
-}
-
-func (c *client) mayInherit() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.info.Inherit
-}
-
-// setServing takes the workstation's word, if it comes on the stream that counts.
-func (c *client) setServing(s tunnel.Stream, ports []int32) {
-	c.mu.Lock()
-	if c.serve == s {
-		c.serving = slices.Clone(ports)
-	}
-	c.mu.Unlock()
-	c.agent.signal.Notify()
-}
-
-// beginServing makes a stream the one that counts.
-func (c *client) beginServing(s tunnel.Stream) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.serve, c.serving = s, nil
+	return c.session, c.gone
 }
 
 func (c *client) observe() control.ClientState {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	state := control.ClientState{
-		Intercept: c.info.Intercept, Attached: c.attached, Seen: c.seen, Serving: slices.Clone(c.serving),
+		Intercept: c.info.Intercept, Attached: c.attached, Seen: c.seen,
 		Counters: control.Counters{
 			Connections: c.connections.Load(), Origin: c.origin.Load(), Active: c.active.Load(), BytesIn: c.in.Load(), BytesOut: c.out.Load(),
 		},
 	}
-	if !c.attached {
+	if c.attached {
+		state.Serving = slices.Clone(c.served())
+	} else {
 		state.AwayMillis = time.Since(c.away).Milliseconds()
 	}
 	return state

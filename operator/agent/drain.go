@@ -1,75 +1,90 @@
 package agent
 
 import (
-	"net"
+	"context"
 	"sync"
 	"time"
 )
 
-// drain is the end of an intercept: new connections go to the origin, those of
-// the workstation get a bounded time. Its goroutine ends with done.
+// drainPoll is how often a draining looks at what is left.
+const drainPoll = 10 * time.Millisecond
+
+// drain is the end of an intercept: new calls go to the origin, those that the
+// workstation has get a bounded time. Its goroutine ends when that is over, or by stop.
 type drain struct {
-	done chan struct{}
-	cut  int64 // valid when done is closed
+	stop context.CancelFunc
+
+	mu   sync.Mutex
+	done bool
+	cut  int64
 }
 
-// startDrain begins to drain; the agent's lock is held.
+func (d *drain) result() (done bool, cut int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.done, d.cut
+}
+
+// startDrain begins to drain.
 func (a *Agent) startDrain(limit time.Duration) *drain {
-	d := &drain{done: make(chan struct{})}
-	a.drain = d
-	clients := make([]*client, 0, len(a.clients))
-	for _, c := range a.clients {
-		clients = append(clients, c)
-	}
-	active := func() (n int64) {
-		for _, c := range clients {
-			n += c.active.Load()
-		}
-		return n
-	}
+	ctx, cancel := context.WithCancel(a.ctx)
+	d := &drain{stop: cancel}
 	a.group.Go(func() {
-		defer a.signal.Notify()
-		defer close(d.done)
-		deadline := time.NewTimer(limit)
-		defer deadline.Stop()
-		tick := time.NewTicker(5 * time.Millisecond)
-		defer tick.Stop()
-		for active() > 0 {
-			select {
-			case <-deadline.C:
-				d.cut = active()
-				return
-			case <-tick.C:
-			}
+		defer cancel()
+		left := a.await(ctx, limit, a.calls.workstations)
+		if ctx.Err() != nil {
+			return
 		}
+		for _, c := range left {
+			c.cut()
+		}
+		d.mu.Lock()
+		d.done, d.cut = true, int64(len(left))
+		d.mu.Unlock()
+		a.signal.Notify()
+		// The origin's calls are nobody's to cut, but the pod that carries them is
+		// about to go: the idle ones are let go of.
+		a.await(ctx, limit, a.calls.all)
 	})
 	return d
 }
 
-// connections are all open ones, so that the end leaves none behind.
-type connections struct {
-	mu   sync.Mutex
-	open map[net.Conn]struct{}
+// await waits until no such call is open, letting go of idle ones, and gives what
+// is left when the time is over or ctx ends.
+func (a *Agent) await(ctx context.Context, limit time.Duration, open func() []*call) (left []*call) {
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	tick := time.NewTicker(drainPoll)
+	defer tick.Stop()
+	for {
+		a.calls.part(a.cfg.times.quiet)
+		if left = open(); len(left) == 0 {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			return open()
+		case <-ctx.Done():
+			return left
+		}
+	}
 }
 
-func (c *connections) track(conn net.Conn) (untrack func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.open == nil {
-		c.open = map[net.Conn]struct{}{}
+// finish is the end of the pod. New calls go to the origin from now on. Unless
+// the operator has taken the Service back and waited already, they still come
+// until all nodes have learned that this pod is going. Listeners are closed
+// last, then the rest gets a bounded time.
+func (a *Agent) finish() {
+	a.mu.Lock()
+	a.ending = true
+	known := a.desired.Draining || len(a.ports) == 0
+	a.mu.Unlock()
+	if !known {
+		pause(a.ctx, a.cfg.times.linger)
 	}
-	c.open[conn] = struct{}{}
-	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		delete(c.open, conn)
-	}
-}
-
-func (c *connections) cutAll() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for conn := range c.open {
-		_ = conn.Close()
+	a.closePorts()
+	for _, c := range a.await(a.ctx, a.cfg.times.finish, a.calls.all) {
+		c.cut()
 	}
 }

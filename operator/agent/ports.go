@@ -1,19 +1,30 @@
 package agent
 
 import (
-	"errors"
 	"fmt"
+	"io"
 	"net"
+	"slices"
 	"sync"
-	"time"
 
 	"github.com/kubetunnel/kubetunnel/operator/control"
 )
 
-// port is one target port that the agent listens on. Its goroutine accepts until close.
+const (
+	protocolTCP = "TCP"
+	protocolUDP = "UDP"
+)
+
+// portKey tells listeners apart: a Service may have the same number by TCP and UDP.
+type portKey struct {
+	protocol string
+	target   int32
+}
+
+// port is one target port that the agent listens on; its listener has goroutines
+// of its own, which end when it is closed.
 type port struct {
-	agent    *Agent
-	listener net.Listener
+	listener io.Closer
 	err      error // why it can't be listened on
 
 	mu   sync.Mutex
@@ -22,34 +33,52 @@ type port struct {
 
 // applyPorts opens and closes listeners; the agent's lock is held.
 func (a *Agent) applyPorts(wanted []control.Port) {
-	named := map[int32]bool{}
+	named := map[portKey]bool{}
 	for _, w := range wanted {
-		if w.Protocol != "" && w.Protocol != "TCP" {
-			continue
+		if w.Protocol == "" {
+			w.Protocol = protocolTCP
 		}
-		named[w.TargetPort] = true
-		if known := a.ports[w.TargetPort]; known != nil && known.err == nil {
+		key := portKey{w.Protocol, w.TargetPort}
+		named[key] = true
+		if known := a.ports[key]; known != nil && known.err == nil {
 			known.update(w)
 			continue
 		}
-		a.ports[w.TargetPort] = a.open(w)
+		a.ports[key] = a.open(w)
 	}
-	for target, p := range a.ports {
-		if !named[target] {
-			delete(a.ports, target)
+	for key, p := range a.ports {
+		if !named[key] {
+			delete(a.ports, key)
 			p.close()
 		}
 	}
 }
 
+// open listens on all addresses of both families.
 func (a *Agent) open(info control.Port) *port {
-	p := &port{agent: a, info: info}
-	p.listener, p.err = net.Listen("tcp", fmt.Sprintf(":%d", info.TargetPort))
-	if p.err != nil {
-		a.cfg.Log.Error("listen", "port", info.TargetPort, "error", p.err)
-		return p
+	p := &port{info: info}
+	address := fmt.Sprintf(":%d", info.TargetPort)
+	switch {
+	case info.TargetPort < 1 || info.TargetPort > 65535:
+		p.err = fmt.Errorf("%d is no port", info.TargetPort)
+	case info.Protocol == protocolTCP:
+		var l net.Listener
+		if l, p.err = net.Listen("tcp", address); p.err == nil {
+			p.listener = l
+			a.group.Go(func() { a.acceptCalls(l, p) })
+		}
+	case info.Protocol == protocolUDP:
+		var l net.PacketConn
+		if l, p.err = net.ListenPacket("udp", address); p.err == nil {
+			p.listener = l
+			a.group.Go(func() { a.relayDatagrams(l, p) })
+		}
+	default:
+		p.err = fmt.Errorf("protocol %s is not known", info.Protocol)
 	}
-	a.group.Go(p.accept)
+	if p.err != nil {
+		a.cfg.Log.Error("can't listen", "port", info.TargetPort, "protocol", info.Protocol, "error", p.err)
+	}
 	return p
 }
 
@@ -71,25 +100,39 @@ func (p *port) close() {
 	}
 }
 
-// acceptPause is how long accepting rests when the process has run out of descriptors.
-const acceptPause = 20 * time.Millisecond
-
-func (p *port) accept() {
-	for {
-		conn, err := p.listener.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil {
-			p.agent.cfg.Log.Warn("accept", "error", err)
-			time.Sleep(acceptPause)
-			continue
-		}
-		tcp, ok := conn.(*net.TCPConn)
-		if !ok {
-			_ = conn.Close()
-			continue
-		}
-		p.agent.group.Go(func() { p.agent.relay(tcp, p.present()) })
+// closePorts closes all listeners and waits for nothing.
+func (a *Agent) closePorts() {
+	a.mu.Lock()
+	ports := a.ports
+	a.ports = map[portKey]*port{}
+	a.mu.Unlock()
+	for _, p := range ports {
+		p.close()
 	}
+}
+
+// observePorts tells what is listened on; the agent's lock is held. A number that
+// is wanted by both protocols counts when both are bound.
+func (a *Agent) observePorts() (listening []int32, failures []control.PortFailure) {
+	listening = []int32{}
+	failed := map[int32]bool{}
+	for key, p := range a.ports {
+		if p.err != nil {
+			failures = append(failures, control.PortFailure{TargetPort: key.target, Error: p.err.Error()})
+			failed[key.target] = true
+		}
+	}
+	for key := range a.ports {
+		if !failed[key.target] {
+			listening = append(listening, key.target)
+		}
+	}
+	slices.Sort(listening)
+	slices.SortFunc(failures, func(x, y control.PortFailure) int {
+		if x.TargetPort != y.TargetPort {
+			return int(x.TargetPort - y.TargetPort)
+		}
+		return len(x.Error) - len(y.Error)
+	})
+	return slices.Compact(listening), failures
 }

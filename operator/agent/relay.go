@@ -3,160 +3,134 @@ package agent
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
-	"os"
 	"time"
 
 	"github.com/kubetunnel/kubetunnel/engine/tunnel"
 	"github.com/kubetunnel/kubetunnel/operator/control"
 )
 
-const (
-	// acceptTimeout is how long an attached workstation may take to accept a call.
-	acceptTimeout = 2 * time.Second
-	// originTimeout bounds the dial to the origin.
-	originTimeout = 5 * time.Second
-	// earlyLimit bounds what is kept of a caller's bytes until the workstation has accepted.
-	earlyLimit = 256 << 10
-)
+// acceptPause is how long accepting rests when the process has run out of descriptors.
+const acceptPause = 20 * time.Millisecond
 
-// relay serves one caller's connection: by the workstation if that takes it, else by the origin.
-func (a *Agent) relay(conn *net.TCPConn, p control.Port) {
-	untrack := a.conns.track(conn)
-	defer untrack()
-	var early []byte
-	c, session := a.route(p.ServicePort)
-	if session != nil {
-		done, kept := a.toWorkstation(conn, p, c, session)
-		if done {
+// acceptCalls takes callers until the listener is closed.
+func (a *Agent) acceptCalls(l net.Listener, p *port) {
+	for {
+		conn, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		early = kept
+		if err != nil {
+			a.cfg.Log.Warn("accept", "error", err)
+			pause(a.ctx, acceptPause)
+			continue
+		}
+		tcp, ok := conn.(*net.TCPConn)
+		if !ok {
+			_ = conn.Close()
+			continue
+		}
+		a.group.Go(func() { a.relay(tcp, p.present()) })
+	}
+}
+
+// relay serves one call: by the workstation if that takes it, else by the origin.
+//
+// Nothing is read from the caller before the workstation has accepted. What the
+// caller sends meanwhile waits in its socket, without a limit of ours to get
+// wrong, and can be handed to the origin without ever being handed out twice:
+// an offer that was given up may still reach the workstation, when its tunnel
+// comes back, but then as a connection without a byte in it.
+func (a *Agent) relay(conn *net.TCPConn, p control.Port) {
+	call := a.calls.begin(conn)
+	defer a.calls.end(call)
+	c, session, gone := a.route(p.ServicePort)
+	if session != nil {
+		stream, err := a.offer(session, gone, tunnel.Header{Kind: tunnel.KindTCP, Port: p.ServicePort, Source: conn.RemoteAddr().String()})
+		if err == nil {
+			a.toWorkstation(call, c, stream)
+			return
+		}
+		a.cfg.Log.Debug("the workstation did not take a call", "port", p.ServicePort, "error", err)
 	}
 	if c != nil {
 		c.origin.Add(1)
 	}
-	a.toOrigin(conn, p, early)
+	a.toOrigin(call, p)
 }
 
-// route gives the client of a Service port, and its session if it takes calls now.
-func (a *Agent) route(servicePort int32) (*client, *tunnel.Session) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var first *client
-	for _, info := range a.desired.Clients {
-		c := a.clients[info.Key]
-		if c == nil {
-			continue
-		}
-		if first == nil {
-			first = c
-		}
-		if a.drain != nil {
-			continue
-		}
-		if session := c.takes(servicePort); session != nil {
-			return c, session
-		}
-	}
-	return first, nil
-}
+var (
+	errSlow     = errors.New("it has not answered in time")
+	errDetached = errors.New("it can't be reached any more")
+)
 
-// toWorkstation offers a connection to the workstation. If that has not taken it,
-// the bytes that the caller has sent meanwhile are given back for the origin.
-func (a *Agent) toWorkstation(conn *net.TCPConn, p control.Port, c *client, session *tunnel.Session) (done bool, early []byte) {
-	ctx, cancel := context.WithTimeout(context.Background(), acceptTimeout)
+// offer asks the workstation to take a call. Opening a stream may wait for room
+// in the tunnel, so it is done by a goroutine that outlives an offer which is given up.
+func (a *Agent) offer(session *tunnel.Session, gone <-chan struct{}, h tunnel.Header) (tunnel.Stream, error) {
+	ctx, cancel := context.WithTimeoutCause(a.ctx, a.cfg.times.accept, errSlow)
 	defer cancel()
-	stream, err := session.Open(ctx, tunnel.Header{Kind: tunnel.KindTCP, Port: p.ServicePort, Source: conn.RemoteAddr().String()})
-	if err != nil {
-		return false, nil
+	type answer struct {
+		stream tunnel.Stream
+		err    error
 	}
-	e := newEarly(conn, stream)
-	err = stream.Accepted(ctx)
-	if err != nil {
-		_ = stream.Reset()
-	}
-	kept, callerErr := e.stop()
-	if err != nil {
-		a.cfg.Log.Debug("the workstation did not take a call", "port", p.ServicePort, "error", err)
-		if callerErr != nil {
-			_ = conn.Close()
-			return true, nil
+	answers := make(chan answer)
+	a.group.Go(func() {
+		stream, err := session.Open(ctx, h)
+		if err == nil {
+			err = stream.Accepted(ctx)
 		}
-		return false, kept
+		select {
+		case answers <- answer{stream, err}:
+			if err == nil {
+				return
+			}
+		case <-ctx.Done():
+		}
+		if stream != nil {
+			_ = stream.Reset()
+		}
+	})
+	select {
+	case r := <-answers:
+		return r.stream, r.err
+	case <-gone:
+		return nil, errDetached
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
+}
+
+// toWorkstation carries a call that the workstation has accepted, to its end.
+func (a *Agent) toWorkstation(call *call, c *client, stream tunnel.Stream) {
 	c.connections.Add(1)
 	c.active.Add(1)
 	defer c.active.Add(-1)
-	if callerErr != nil {
-		_ = stream.Reset()
-		_ = conn.Close()
-		return true, nil
-	}
-	in, out := tunnel.Splice(conn, stream)
-	c.in.Add(in + int64(len(kept)))
+	a.calls.settle(call, c)
+	in, out := tunnel.Splice(call.conn, stream)
+	c.in.Add(in)
 	c.out.Add(out)
-	return true, nil
 }
 
-// early passes a caller's first bytes on and keeps them, until stop. Its
-// goroutine reads from the caller; it ends by stop, the caller's end, or a full buffer.
-type early struct {
-	conn *net.TCPConn
-	done chan struct{}
-	kept []byte
-	err  error
-}
-
-func newEarly(conn *net.TCPConn, stream tunnel.Stream) *early {
-	e := &early{conn: conn, done: make(chan struct{})}
-	go func() {
-		defer close(e.done)
-		buf := make([]byte, 16<<10)
-		for len(e.kept) < earlyLimit {
-			n, err := conn.Read(buf)
-			e.kept = append(e.kept, buf[:n]...)
-			if n > 0 {
-				if _, werr := stream.Write(buf[:n]); werr != nil {
-					return // the answer says why
-				}
-			}
-			if err != nil {
-				if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrDeadlineExceeded) {
-					e.err = err
-				}
-				return
-			}
-		}
-	}()
-	return e
-}
-
-// stop ends the reading; the connection can be read on by others.
-func (e *early) stop() (kept []byte, callerErr error) {
-	_ = e.conn.SetReadDeadline(time.Unix(1, 0))
-	<-e.done
-	_ = e.conn.SetReadDeadline(time.Time{})
-	return e.kept, e.err
-}
-
-// toOrigin hands a connection, and what the caller has sent, to the origin. When
-// that can't be reached the caller sees a reset, as of a pod that is gone.
-func (a *Agent) toOrigin(conn *net.TCPConn, p control.Port, early []byte) {
-	origin, err := net.DialTimeout("tcp", p.Origin, originTimeout)
-	if err == nil && len(early) > 0 {
-		_, err = origin.Write(early)
-	}
+// toOrigin hands a call to the origin. When that can't be reached the caller sees
+// a reset, as of a pod that does not listen.
+func (a *Agent) toOrigin(call *call, p control.Port) {
+	dialer := net.Dialer{Timeout: a.cfg.times.origin}
+	origin, err := dialer.DialContext(a.ctx, "tcp", p.Origin)
 	if err != nil {
-		a.cfg.Log.Warn("origin", "port", p.ServicePort, "error", err)
-		if origin != nil {
-			_ = origin.Close()
-		}
-		_ = conn.SetLinger(0)
-		_ = conn.Close()
+		a.cfg.Log.Warn("the origin can't be reached", "port", p.ServicePort, "origin", p.Origin, "error", err)
+		call.cut()
 		return
 	}
-	defer a.conns.track(origin)()
-	tunnel.Splice(conn, origin)
+	a.calls.settle(call, nil)
+	tunnel.Splice(call.conn, origin)
+}
+
+// pause waits for d or the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
 }

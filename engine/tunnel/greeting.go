@@ -74,16 +74,25 @@ func (h hello) append(b []byte) []byte {
 
 func readHello(r io.Reader) (h hello, err error) {
 	var b [helloSize]byte
-	if _, err := io.ReadFull(r, b[:]); err != nil {
+	if err := readMagic(r, b[:]); err != nil {
 		return h, fmt.Errorf("hello: %w", err)
-	}
-	if string(b[:4]) != magic {
-		return h, errNotTunnel
 	}
 	h.major, h.minor = b[4], b[5]
 	copy(h.id[:], b[6:])
 	h.received = binary.BigEndian.Uint64(b[6+pipeIDSize:])
 	return h, nil
+}
+
+// readMagic fills b, but takes no more than the magic from another protocol.
+func readMagic(r io.Reader, b []byte) error {
+	if _, err := io.ReadFull(r, b[:len(magic)]); err != nil {
+		return err
+	}
+	if string(b[:len(magic)]) != magic {
+		return errNotTunnel
+	}
+	_, err := io.ReadFull(r, b[len(magic):])
+	return err
 }
 
 func (w welcome) append(b []byte) []byte {
@@ -95,11 +104,8 @@ func (w welcome) append(b []byte) []byte {
 
 func readWelcome(r io.Reader) (w welcome, err error) {
 	var b [welcomeSize]byte
-	if _, err := io.ReadFull(r, b[:]); err != nil {
+	if err := readMagic(r, b[:]); err != nil {
 		return w, fmt.Errorf("welcome: %w", err)
-	}
-	if string(b[:4]) != magic {
-		return w, errNotTunnel
 	}
 	w.major, w.minor, w.status = b[4], b[5], status(b[6])
 	copy(w.id[:], b[7:])
@@ -139,40 +145,4 @@ func readResumed(r io.Reader) (received uint64, err error) {
 		return 0, errNotTunnel
 	}
 	return binary.BigEndian.Uint64(b[1:]), nil
-}
-
-// frameKind is the kind of a frame on a transport.
-type frameKind byte
-
-const (
-	frameData frameKind = 0
-	frameAck  frameKind = 1 // payload: 8 bytes, how many of the pipe's bytes have been received
-	framePing frameKind = 2
-	frameBye  frameKind = 3 // no more; the pipe ends
-)
-
-const (
-	frameHeaderSize = 4
-	maxFrame        = 64 << 10
-	ackSize         = 8
-)
-
-// putFrameHeader writes a frame's header: its kind and a 24-bit length.
-func putFrameHeader(b []byte, kind frameKind, length int) {
-	binary.BigEndian.PutUint32(b, uint32(kind)<<24|uint32(length)) //nolint:gosec // length <= maxFrame
-}
-
-// parseFrameHeader checks a frame's header.
-func parseFrameHeader(b [frameHeaderSize]byte) (frameKind, int, error) {
-	v := binary.BigEndian.Uint32(b[:])
-	kind, length := frameKind(v>>24), int(v&0xffffff)
-	switch {
-	case kind > frameBye:
-		return 0, 0, fmt.Errorf("frame of unknown kind %d", kind)
-	case kind == frameData && (length == 0 || length > maxFrame),
-		kind == frameAck && length != ackSize,
-		kind >= framePing && length != 0:
-		return 0, 0, fmt.Errorf("frame of kind %d with %d bytes", kind, length)
-	}
-	return kind, length, nil
 }
