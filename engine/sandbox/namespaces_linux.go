@@ -125,7 +125,9 @@ func namespaceAttributes(how variant) (*syscall.SysProcAttr, error) {
 	}
 	return &syscall.SysProcAttr{
 		Setsid: true, Cloneflags: flags, UidMappings: uids, GidMappings: gids,
-		GidMappingsEnableSetgroups: os.Geteuid() == 0, AmbientCaps: initCapabilities,
+		// In a namespace that may not, its children may not either.
+		GidMappingsEnableSetgroups: os.Geteuid() == 0 && readLine("/proc/self/setgroups") == "allow",
+		AmbientCaps:                initCapabilities,
 	}, nil
 }
 

@@ -39,7 +39,7 @@ func manyRecords(n int) []string {
 func newNamespacesSandbox(t testing.TB, cfg Config, how variant) *namespaces {
 	t.Helper()
 	if cfg.Dir == "" {
-		cfg.Dir = t.TempDir()
+		cfg.Dir = shortDir(t)
 	}
 	if cfg.Pod == nil {
 		cfg.Pod = testPod()

@@ -73,8 +73,30 @@ func insideHelper(args []string) {
 		for _, field := range args[1:] {
 			fmt.Println(field, statusField(field))
 		}
-	case "tellsource": // listens and tells each caller its address
+	case "place":
+		tryPlace(args[1], args[2:])
+	case "selfcall": // listens on a port and calls itself
 		l, err := net.Listen("tcp", args[1])
+		if err != nil {
+			fmt.Println(errorName(err))
+			return
+		}
+		go serveGreeting(l)
+		conn, err := net.Dial("tcp", args[1])
+		if err != nil {
+			fmt.Println(errorName(err))
+			return
+		}
+		said, _ := io.ReadAll(conn)
+		fmt.Println(strings.Fields(string(said))[0])
+	case "nsserver":
+		serveNamespaces(args)
+	case "tellsource": // listens and tells each caller its address
+		network := "tcp"
+		if len(args) > 2 {
+			network = args[2]
+		}
+		l, err := net.Listen(network, args[1])
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -169,4 +191,15 @@ func runCommand(t testing.TB, box Sandbox, cmd Command) string {
 		t.Fatalf("%v: %v; it wrote %q", cmd.Args, err, out)
 	}
 	return strings.TrimSuffix(out.String(), "\n")
+}
+
+// shortDir is a folder whose path leaves room for a socket's name.
+func shortDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "kt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }

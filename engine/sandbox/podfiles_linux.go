@@ -17,6 +17,8 @@ type podFiles struct {
 	rooms map[uint64]bool
 	// closed are those of them in which programs must not make files, as it was before.
 	closed []string
+	// oldRoot: the root was exchanged, the old one is still there.
+	oldRoot bool
 }
 
 // mountPodFiles puts the pod's files at their paths in this mount namespace. The
@@ -41,6 +43,11 @@ func mountPodFiles(s initSetup) error {
 	for i, m := range s.Mounts {
 		if err := p.mount(sources[i], string(m.Path), m.ReadOnly); err != nil {
 			return fmt.Errorf("mounting %q: %w", m.Path, err)
+		}
+	}
+	if p.oldRoot {
+		if err := dropOldRoot(); err != nil {
+			return err
 		}
 	}
 	for _, room := range p.closed {

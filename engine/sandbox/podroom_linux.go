@@ -18,11 +18,11 @@ func (p *podFiles) makeRoom(folder string, missing []string, isDir bool) (string
 	}
 	target := filepath.Join(append([]string{folder}, missing...)...)
 	if p.rooms[status.Dev] {
-		// A file in the way is one that was shown again: uncovered, it can go.
+		// What is in the way was shown again here: uncovered, its empty mount point can go.
 		first := filepath.Join(folder, missing[0])
-		if info, err := os.Lstat(first); err == nil && (!info.IsDir() || len(missing) == 1) {
+		if _, err := os.Lstat(first); err == nil {
 			_ = unix.Unmount(first, unix.MNT_DETACH)
-			if err := os.RemoveAll(first); err != nil {
+			if err := os.Remove(first); err != nil {
 				return "", err
 			}
 		}
@@ -43,6 +43,7 @@ func (p *podFiles) makeRoom(folder string, missing []string, isDir bool) (string
 		if err := exchangeRoot(cover); err != nil {
 			return "", err
 		}
+		p.oldRoot = true
 	}
 	if err := unix.Stat(folder, &status); err != nil {
 		return "", &os.PathError{Op: "stat", Path: folder, Err: err}
@@ -121,20 +122,25 @@ func showAgain(below *os.File, e os.DirEntry, at string) error {
 	return bind(source, at)
 }
 
-// exchangeRoot makes the tree at stage the root of this mount namespace.
+// oldRoot is where the workstation's root is seen until all is mounted.
+const oldRoot = ".kubetunnel-old-root"
+
+// exchangeRoot makes the tree at stage the root of this mount namespace. The old one
+// stays for a while: only what belongs to the namespace can be shown again.
 func exchangeRoot(stage string) error {
-	const old = ".kubetunnel-old-root"
-	if err := os.Mkdir(filepath.Join(stage, old), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Join(stage, oldRoot), 0o700); err != nil {
 		return err
 	}
-	if err := unix.PivotRoot(stage, filepath.Join(stage, old)); err != nil {
+	if err := unix.PivotRoot(stage, filepath.Join(stage, oldRoot)); err != nil {
 		return &os.PathError{Op: "pivot_root", Path: stage, Err: err}
 	}
-	if err := os.Chdir("/"); err != nil {
-		return err
+	return os.Chdir("/")
+}
+
+// dropOldRoot takes it away.
+func dropOldRoot() error {
+	if err := unix.Unmount("/"+oldRoot, unix.MNT_DETACH); err != nil {
+		return &os.PathError{Op: "unmount", Path: "/" + oldRoot, Err: err}
 	}
-	if err := unix.Unmount("/"+old, unix.MNT_DETACH); err != nil {
-		return &os.PathError{Op: "unmount", Path: "/" + old, Err: err}
-	}
-	return os.Remove("/" + old)
+	return os.Remove("/" + oldRoot)
 }
