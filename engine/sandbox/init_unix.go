@@ -46,6 +46,9 @@ type innerInit struct {
 	writing sync.Mutex
 	// roots are the processes started on request and not reaped yet.
 	roots map[int]bool
+	// seen: /proc shows this process's own PID namespace. Not so in an init of namespaces
+	// whose setup has failed, which has started nothing either.
+	seen bool
 }
 
 type initMessage struct {
@@ -67,7 +70,7 @@ func runInit() int {
 	if !ok {
 		return 2
 	}
-	in := &innerInit{conn: unixConn, roots: map[int]bool{}}
+	in := &innerInit{conn: unixConn, roots: map[int]bool{}, seen: os.Getpid() != 1}
 	return in.run()
 }
 
@@ -245,6 +248,9 @@ func (in *innerInit) endOne(pid int) {
 // while they are being ended. With a grace, SIGTERM goes first to those that can take it.
 func (in *innerInit) endAll(grace time.Duration) int {
 	self := os.Getpid()
+	if !in.seen {
+		return 0 // the first process of a PID namespace takes all others with it
+	}
 	if grace > 0 {
 		for _, p := range running(descendants(self)) {
 			_ = syscall.Kill(p.pid, syscall.SIGTERM)

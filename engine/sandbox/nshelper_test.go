@@ -73,6 +73,8 @@ func insideHelper(args []string) {
 		for _, field := range args[1:] {
 			fmt.Println(field, statusField(field))
 		}
+	case "bulk", "break", "udpsize", "measure", "throughput":
+		measureHelper(args)
 	case "place":
 		tryPlace(args[1], args[2:])
 	case "selfcall": // listens on a port and calls itself

@@ -32,6 +32,7 @@ func (in *innerInit) handleNamespaces(m initMessage) {
 	switch {
 	case m.request.Op == opSetup && m.request.Setup != nil:
 		made, err := setUp(*m.request.Setup)
+		in.seen = in.seen || err == nil
 		reply.Step, reply.Device = made.step, made.device
 		in.answerRaw(reply, err, made.fds)
 	case m.request.Op == opConnect:
