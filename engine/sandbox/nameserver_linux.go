@@ -18,6 +18,13 @@ import (
 // resolveTime bounds one question; programs ask again after five seconds.
 const resolveTime = 10 * time.Second
 
+// dnsIdle is how long a flow without a question lives: programs ask from a new port
+// each time.
+const dnsIdle = time.Second
+
+// maxQuestion is the largest question by UDP.
+const maxQuestion = 4096
+
 // maxQuestions bounds the questions of one flow that wait for an answer.
 const maxQuestions = 128
 
@@ -52,10 +59,14 @@ func (s *nameServer) serveMessages(ctx context.Context, conn net.Conn) {
 	var questions sync.WaitGroup
 	defer questions.Wait()
 	slots := make(chan struct{}, maxQuestions)
-	buffer := make([]byte, maxMessage)
+	buffer := make([]byte, maxQuestion)
 	for {
 		_ = conn.SetReadDeadline(time.Now().Add(dnsIdle))
 		n, err := conn.Read(buffer)
+		var timeout net.Error
+		if errors.As(err, &timeout) && timeout.Timeout() && len(slots) > 0 {
+			continue // an answer is on its way, another question may follow it
+		}
 		if err != nil {
 			return
 		}
@@ -166,6 +177,9 @@ func exchange(ctx context.Context, r Resolver, raw []byte) (*dns.Msg, []byte, er
 	if err := m.Unpack(answer); err != nil {
 		return nil, nil, err
 	}
+	// A resolver may give an answer that it kept from another question.
+	m.Id = binary.BigEndian.Uint16(raw)
+	copy(answer, raw[:2])
 	return m, answer, nil
 }
 

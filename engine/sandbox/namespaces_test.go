@@ -96,6 +96,7 @@ func TestNetworkOfAPod(t *testing.T) {
 				{"host name", "hostname", "cart-7d9f-x2x4z"},
 				{"own name", "lookup cart-7d9f-x2x4z", "10.244.1.7 fd00:10:244::7"},
 				{"resolv.conf", "read /etc/resolv.conf", strings.TrimSuffix(string(testPod().ResolvConf), "\n")},
+				{"links", "links", "eth0 lo"},
 				{"capabilities", "status CapInh CapAmb NoNewPrivs", "CapInh 0000000000000000\nCapAmb 0000000000000000\nNoNewPrivs 0"},
 			} {
 				t.Run(test.name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -59,6 +60,14 @@ func insideHelper(args []string) {
 			return
 		}
 		fmt.Println(strings.Join(addresses, " "))
+	case "links":
+		links, _ := net.Interfaces()
+		var names []string
+		for _, l := range links {
+			names = append(names, l.Name)
+		}
+		slices.Sort(names)
+		fmt.Println(strings.Join(names, " "))
 	case "hostname":
 		name, _ := os.Hostname()
 		fmt.Println(name)

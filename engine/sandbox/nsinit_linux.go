@@ -102,12 +102,26 @@ func setUp(s initSetup) (made madeNamespaces, err error) {
 		return made, err
 	}
 	made.fds = append(made.fds, diag)
+	showOwnDevices()
 	made.step = stepFiles
 	if err := mountPodFiles(s); err != nil {
 		return made, err
 	}
 	made.step = stepDrop
 	return made, dropForChildren(!freed)
+}
+
+// showOwnDevices mounts a fresh /sys, read-only as a pod's: the workstation's shows
+// other links. Containers refuse that; it is left as it is there.
+func showOwnDevices() {
+	groups, err := os.OpenFile("/sys/fs/cgroup", unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return
+	}
+	defer func() { _ = groups.Close() }()
+	if unix.Mount("sysfs", "/sys", "sysfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC|unix.MS_RDONLY, "") == nil {
+		_ = bind(groups, "/sys/fs/cgroup")
+	}
 }
 
 // connectInside connects a socket of this network namespace.

@@ -25,6 +25,7 @@ func TestPlacesWithoutNamespaces(t *testing.T) {
 		{"chroot", "loopback operation not permitted"},
 		{"maskedproc", "namespaces pid=false hello"},
 		{"notun", "namespaces pid=true hello"},
+		{"resolved", "namespaces pid=true hello"},
 	} {
 		t.Run(test.place, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0])
@@ -71,6 +72,14 @@ func tryPlace(dir string, place []string) {
 		fmt.Println(err)
 		return
 	}
+	answer := &output{}
+	if p, err = n.Start(context.Background(), insideCommand(answer, "lookup", "prices")); err == nil {
+		_, err = p.Wait(context.Background())
+	}
+	if err != nil || strings.TrimSpace(answer.String()) != "10.96.7.7" {
+		fmt.Println("resolving:", answer, err)
+		return
+	}
 	fmt.Printf("%s pid=%v %s\n", box.Mode(), n.pidNamespace, strings.TrimSpace(out.String()))
 }
 
@@ -97,6 +106,22 @@ func spoil(dir string, place []string) error {
 		return unix.Mount("tmpfs", "/proc/sys", "tmpfs", unix.MS_RDONLY, "")
 	case "notun":
 		return unix.Mount("tmpfs", "/dev/net", "tmpfs", 0, "")
+	case "resolved": // a link to a file of systemd-resolved's, which is hidden
+		for _, folder := range []string{"/run", "/etc"} {
+			if err := unix.Mount("tmpfs", folder, "tmpfs", 0, ""); err != nil {
+				return err
+			}
+		}
+		if err := os.MkdirAll("/run/systemd/resolve", 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile("/run/systemd/resolve/stub-resolv.conf", []byte("nameserver 127.0.0.53\n"), 0o644); err != nil {
+			return err
+		}
+		if err := os.WriteFile("/etc/nsswitch.conf", []byte("hosts: files resolve [!UNAVAIL=return] dns\n"), 0o644); err != nil {
+			return err
+		}
+		return os.Symlink("../run/systemd/resolve/stub-resolv.conf", "/etc/resolv.conf")
 	case "chroot":
 		root := dir + "/root"
 		if err := os.Mkdir(root, 0o755); err != nil {

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net"
 	"net/netip"
@@ -111,40 +110,6 @@ func openTUN(name string) (int, error) {
 	if err != nil {
 		_ = unix.Close(fd)
 		return -1, fmt.Errorf("making a TUN device: %w", err)
-	}
-	return fd, nil
-}
-
-// openVeth makes a pair of links and a packet socket on the far one.
-func openVeth(name, peer string) (int, error) {
-	if err := addVeth(name, peer, vethAddress); err != nil {
-		return -1, err
-	}
-	far, err := net.InterfaceByName(peer)
-	if err != nil {
-		return -1, err
-	}
-	_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+peer+"/disable_ipv6", []byte("1"), 0)
-	// Up before bind: a socket bound to a link that is down gets ENETDOWN.
-	if err := setLinkUp(far.Index, podMTU, true); err != nil {
-		return -1, err
-	}
-	all := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, unix.ETH_P_ALL))
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		return -1, fmt.Errorf("packet socket: %w", err)
-	}
-	err = unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1)
-	if err == nil {
-		// Without room a burst is lost, and TCP has to find out.
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 8<<20)
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 8<<20)
-		_ = unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1)
-		err = unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: far.Index})
-	}
-	if err != nil {
-		_ = unix.Close(fd)
-		return -1, fmt.Errorf("packet socket: %w", err)
 	}
 	return fd, nil
 }

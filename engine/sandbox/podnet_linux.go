@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -45,6 +46,10 @@ type podNetwork struct {
 	ctx       context.Context // of everything that is served; ends with close
 	cancel    context.CancelFunc
 	tasks     sync.WaitGroup
+	mu        sync.Mutex
+	closed    bool
+	// flows counts the UDP flows.
+	flows atomic.Int32
 	// syns are the sequence numbers of pending connections, for errors by ICMP.
 	syns sync.Map // stack.TransportEndpointID → uint32
 	once sync.Once
@@ -111,7 +116,9 @@ func (n *podNetwork) configure() error {
 
 // spawn runs a task of close's, unless that was called.
 func (n *podNetwork) spawn(task func()) bool {
-	if n.ctx.Err() != nil {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
 		return false
 	}
 	n.tasks.Go(task)
@@ -120,6 +127,9 @@ func (n *podNetwork) spawn(task func()) bool {
 
 func (n *podNetwork) close() {
 	n.once.Do(func() {
+		n.mu.Lock()
+		n.closed = true
+		n.mu.Unlock()
 		n.cancel()
 		n.link.Close()
 		n.stack.Close()

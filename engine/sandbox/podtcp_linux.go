@@ -96,8 +96,10 @@ func answerFor(err error) dialAnswer {
 	return answerUnreachable
 }
 
-// relayBuffers are large: a netstack's segments are up to 64 KiB.
-var relayBuffers = sync.Pool{New: func() any { return new([128 << 10]byte) }}
+// relayBuffer is as large as a netstack's segments.
+const relayBuffer = 64 << 10
+
+var relayBuffers = sync.Pool{New: func() any { return new([relayBuffer]byte) }}
 
 // relayBoth copies both ways until both have ended, passing half-closes and resets on.
 func relayBoth(near, far net.Conn) {
@@ -110,7 +112,7 @@ func relayBoth(near, far net.Conn) {
 }
 
 func relayOne(dst, src net.Conn) {
-	buffer := relayBuffers.Get().(*[128 << 10]byte)
+	buffer := relayBuffers.Get().(*[relayBuffer]byte)
 	defer relayBuffers.Put(buffer)
 	// Without the methods that would bring a small buffer of their own.
 	_, err := io.CopyBuffer(struct{ io.Writer }{dst}, struct{ io.Reader }{src}, buffer[:])

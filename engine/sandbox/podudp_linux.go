@@ -17,8 +17,8 @@ import (
 // udpIdle is how long a flow lives without a message, as in a kernel's tables.
 const udpIdle = 2 * time.Minute
 
-// dnsIdle is how long a flow of DNS lives: a resolver asks from a new port each time.
-const dnsIdle = 10 * time.Second
+// maxFlows bounds the flows, each of which has buffers for the largest message.
+const maxFlows = 1024
 
 // maxMessage is the largest UDP message.
 const maxMessage = 1 << 16
@@ -28,6 +28,9 @@ func (n *podNetwork) takeUDP(r *udp.ForwarderRequest) bool {
 	f := flowOf(r.ID())
 	if to := f.to.Addr(); to.IsMulticast() || (to.Is4() && to.As4() == [4]byte{255, 255, 255, 255}) {
 		return true // nobody hears it
+	}
+	if !n.dns.at(f.to) && n.flows.Load() >= maxFlows {
+		return true // lost, as in a router whose table is full
 	}
 	queue := &waiter.Queue{}
 	ep, failed := r.CreateEndpoint(queue)
@@ -49,6 +52,8 @@ func (n *podNetwork) serveFlow(near *gonet.UDPConn, f flow) {
 		n.dns.serveMessages(n.ctx, near)
 		return
 	}
+	n.flows.Add(1)
+	defer n.flows.Add(-1)
 	far, err := n.hosts.dial(n.ctx, "udp", f.to)
 	if err != nil {
 		n.log.Debug("flow refused", "to", f.to, "error", err)

@@ -65,6 +65,12 @@ func setLinkUp(index, mtu int, noarp bool) error {
 	return askRoute("link up", unix.RTM_NEWLINK, 0, m)
 }
 
+// moveLink moves a link to the network namespace of a descriptor.
+func moveLink(index, namespace int) error {
+	m := linkMessage(index, 0, 0).attribute(unix.IFLA_NET_NS_FD, number32(namespace))
+	return askRoute("link move", unix.RTM_NEWLINK, 0, m)
+}
+
 func family(a netip.Addr) byte {
 	if a.Is4() {
 		return unix.AF_INET

@@ -285,6 +285,10 @@ func (s *supervisor) request(ctx context.Context, request initRequest, files []i
 	case <-s.done:
 		return initReply{}, ErrClosed
 	case <-ctx.Done():
+		// A reply that comes after all is nobody's, and its files are closed.
+		s.mu.Lock()
+		delete(s.waiting, request.ID)
+		s.mu.Unlock()
 		return initReply{}, ctx.Err()
 	}
 }
