@@ -13,10 +13,8 @@ import (
 // Dial connects to the session's own listener, never to a foreign one on the same
 // port. The source can't be shown here: the debuggee sees the loopback address.
 func (b *loopback) Dial(ctx context.Context, _ netip.AddrPort, port int) (net.Conn, error) {
-	select {
-	case <-b.closed:
-		return nil, ErrClosed
-	default:
+	if err := b.open(); err != nil {
+		return nil, err
 	}
 	state := b.ports.lookup(port, false)
 	if state.PID == 0 {

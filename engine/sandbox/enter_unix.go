@@ -18,6 +18,9 @@ import (
 // enterArg is the hidden subcommand that joins a sandbox: __enter SOCKET PROGRAM ARGS…
 const enterArg = "__enter"
 
+// leaveArg is the same for a program inside that is to run on the workstation's side.
+const leaveArg = "__leave"
+
 // maxSocketPath is what fits into a Unix socket's address on every system.
 const maxSocketPath = 103
 
@@ -29,7 +32,7 @@ const maxSocketPath = 103
 type enterServer struct {
 	listener *net.UnixListener
 	path     string
-	super    *supervisor
+	start    starters
 	log      *slog.Logger
 	clients  sync.WaitGroup
 
@@ -37,8 +40,26 @@ type enterServer struct {
 	conns map[*net.UnixConn]struct{}
 }
 
-func newEnterServer(dir string, super *supervisor, log *slog.Logger) (*enterServer, error) {
-	s := &enterServer{super: super, log: log, conns: map[*net.UnixConn]struct{}{}}
+// starter starts a client's program.
+type starter func(cmd Command, files []*os.File) (*supervisor, *childProcess, error)
+
+// starters are the two sides on which a client's program may run.
+type starters struct{ inside, outside starter }
+
+// startIn starts as the workstation finds the program, below an init.
+func startIn(super *supervisor) starter {
+	return func(cmd Command, files []*os.File) (*supervisor, *childProcess, error) {
+		cmd, path, err := completeCommand(cmd)
+		if err != nil {
+			return nil, nil, err
+		}
+		child, err := super.start(path, cmd, files)
+		return super, child, err
+	}
+}
+
+func newEnterServer(dir string, start starters, log *slog.Logger) (*enterServer, error) {
+	s := &enterServer{start: start, log: log, conns: map[*net.UnixConn]struct{}{}}
 	if dir == "" {
 		return s, nil
 	}
@@ -60,7 +81,12 @@ func newEnterServer(dir string, super *supervisor, log *slog.Logger) (*enterServ
 }
 
 // command gives the command line that joins this sandbox.
-func (s *enterServer) command(args []string) ([]string, error) {
+func (s *enterServer) command(args []string) ([]string, error) { return s.line(enterArg, args) }
+
+// outside gives the command line that leaves it.
+func (s *enterServer) outside(args []string) ([]string, error) { return s.line(leaveArg, args) }
+
+func (s *enterServer) line(arg string, args []string) ([]string, error) {
 	if s.listener == nil {
 		return nil, errors.New("this sandbox has no folder for its socket")
 	}
@@ -71,7 +97,7 @@ func (s *enterServer) command(args []string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]string{self, enterArg, s.path}, args...), nil
+	return append([]string{self, arg, s.path}, args...), nil
 }
 
 func (s *enterServer) accept() {
@@ -102,13 +128,13 @@ func (s *enterServer) serve(conn *net.UnixConn) {
 		return
 	}
 	defer closeAll(files)
-	child, err := s.startFor(request, files)
+	super, child, err := s.startFor(request, files)
 	if err != nil {
 		_ = writeWire(conn, initReply{Error: err.Error()}, nil)
 		return
 	}
 	if err := writeWire(conn, initReply{PID: child.pid}, nil); err != nil {
-		_ = s.super.end(context.Background(), child)
+		_ = super.end(context.Background(), child)
 		return
 	}
 	gone := make(chan struct{})
@@ -122,7 +148,7 @@ func (s *enterServer) serve(conn *net.UnixConn) {
 				return
 			}
 			if m.Op == opSignal {
-				_ = s.super.signal(child, syscall.Signal(m.Signal))
+				_ = super.signal(child, syscall.Signal(m.Signal))
 			}
 		}
 	}()
@@ -131,21 +157,21 @@ func (s *enterServer) serve(conn *net.UnixConn) {
 		_ = writeWire(conn, initReply{PID: child.pid, Exited: true, Status: child.status}, nil)
 	case <-gone:
 		// The terminal was closed: so is the program.
-		_ = s.super.end(context.Background(), child)
+		_ = super.end(context.Background(), child)
 	}
 	_ = conn.Close()
 	<-gone
 }
 
-func (s *enterServer) startFor(request initRequest, files []*os.File) (*childProcess, error) {
+func (s *enterServer) startFor(request initRequest, files []*os.File) (*supervisor, *childProcess, error) {
 	if request.Op != opStart || len(files) != 3 {
-		return nil, fmt.Errorf("a start with 3 files is needed, got %q with %d", request.Op, len(files))
+		return nil, nil, fmt.Errorf("a start with 3 files is needed, got %q with %d", request.Op, len(files))
 	}
-	cmd, path, err := completeCommand(Command{Args: request.Args, Dir: request.Dir, Env: request.Env})
-	if err != nil {
-		return nil, err
+	start := s.start.inside
+	if request.Outside {
+		start = s.start.outside
 	}
-	return s.super.start(path, cmd, files)
+	return start(Command{Args: fromOctets(request.Args), Dir: string(request.Dir), Env: fromOctets(request.Env)}, files)
 }
 
 func (s *enterServer) close() {
@@ -162,7 +188,7 @@ func (s *enterServer) close() {
 }
 
 // runEnter is the client: it stays in the terminal for as long as the program runs.
-func runEnter(args []string) int {
+func runEnter(args []string, outside bool) int {
 	if len(args) < 2 {
 		return enterFailed(errors.New("usage: " + enterArg + " SOCKET PROGRAM [ARGUMENT]"))
 	}
@@ -175,7 +201,7 @@ func runEnter(args []string) int {
 	if err != nil {
 		return enterFailed(err)
 	}
-	request := initRequest{Op: opStart, Args: args[1:], Dir: dir, Env: os.Environ()}
+	request := initRequest{Op: opStart, Args: toOctets(args[1:]), Dir: octets(dir), Env: toOctets(os.Environ()), Outside: outside}
 	if err := writeWire(conn, request, []int{0, 1, 2}); err != nil {
 		return enterFailed(err)
 	}

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -29,7 +31,9 @@ func MaybeRunInit() {
 	case initArg:
 		os.Exit(runInit())
 	case enterArg:
-		os.Exit(runEnter(os.Args[2:]))
+		os.Exit(runEnter(os.Args[2:], false))
+	case leaveArg:
+		os.Exit(runEnter(os.Args[2:], true))
 	}
 }
 
@@ -38,8 +42,13 @@ func MaybeRunInit() {
 // socket and ends when tunnel-server has gone.
 type innerInit struct {
 	conn *net.UnixConn
+	// writing: a connect answers from a goroutine of its own.
+	writing sync.Mutex
 	// roots are the processes started on request and not reaped yet.
 	roots map[int]bool
+	// seen: /proc shows this process's own PID namespace. Not so in an init of namespaces
+	// whose setup has failed, which has started nothing either.
+	seen bool
 }
 
 type initMessage struct {
@@ -61,7 +70,7 @@ func runInit() int {
 	if !ok {
 		return 2
 	}
-	in := &innerInit{conn: unixConn, roots: map[int]bool{}}
+	in := &innerInit{conn: unixConn, roots: map[int]bool{}, seen: os.Getpid() != 1}
 	return in.run()
 }
 
@@ -120,17 +129,38 @@ func (in *innerInit) handle(m initMessage) {
 	case opEnd:
 		in.endOne(m.request.PID)
 	default:
-		err = syscall.ENOSYS
+		in.handleNamespaces(m)
+		return
 	}
+	in.answer(reply, err, nil)
+}
+
+// answer sends a reply with files, which are closed here.
+func (in *innerInit) answer(reply initReply, err error, files []*os.File) {
 	if err != nil {
 		reply.Error = err.Error()
+		reply.NotFound = errors.Is(err, exec.ErrNotFound)
 		var errno syscall.Errno
-		if errors.As(err, &errno) {
+		switch {
+		case errors.As(err, &errno):
 			reply.Errno = int(errno)
+		case errors.Is(err, os.ErrPermission):
+			reply.Errno = int(syscall.EACCES)
 		}
 	}
-	// A tunnel-server that does not listen any more is noticed by the reader.
-	_ = writeWire(in.conn, reply, nil)
+	in.send(reply, files)
+	closeAll(files)
+}
+
+// send writes to tunnel-server; one that does not listen any more is noticed by the reader.
+func (in *innerInit) send(reply initReply, files []*os.File) {
+	fds := make([]int, len(files))
+	for i, f := range files {
+		fds[i] = int(f.Fd())
+	}
+	in.writing.Lock()
+	defer in.writing.Unlock()
+	_ = writeWire(in.conn, reply, fds)
 }
 
 func (in *innerInit) start(m initMessage) (int, error) {
@@ -139,10 +169,18 @@ func (in *innerInit) start(m initMessage) (int, error) {
 	for i, f := range m.files {
 		fds[i] = f.Fd()
 	}
+	cmd := Command{Args: fromOctets(m.request.Args), Dir: string(m.request.Dir), Env: fromOctets(m.request.Env)}
+	path := string(m.request.Path)
+	if path == "" {
+		var err error
+		if cmd, path, err = completeCommand(cmd); err != nil {
+			return 0, err
+		}
+	}
 	// syscall, not os: package os would wait for the child by a way of its own.
-	pid, err := syscall.ForkExec(m.request.Path, m.request.Args, &syscall.ProcAttr{
-		Dir:   m.request.Dir,
-		Env:   m.request.Env,
+	pid, err := syscall.ForkExec(path, cmd.Args, &syscall.ProcAttr{
+		Dir:   cmd.Dir,
+		Env:   cmd.Env,
 		Files: fds,
 		Sys:   childAttributes(),
 	})
@@ -177,10 +215,10 @@ func (in *innerInit) reap() {
 		if status.Signaled() {
 			code = 128 + int(status.Signal())
 		}
-		_ = writeWire(in.conn, initReply{PID: pid, Exited: true, Status: code}, nil)
+		in.send(initReply{PID: pid, Exited: true, Status: code}, nil)
 	}
 	if changed {
-		_ = writeWire(in.conn, initReply{Changed: true}, nil)
+		in.send(initReply{Changed: true}, nil)
 	}
 }
 
@@ -210,6 +248,9 @@ func (in *innerInit) endOne(pid int) {
 // while they are being ended. With a grace, SIGTERM goes first to those that can take it.
 func (in *innerInit) endAll(grace time.Duration) int {
 	self := os.Getpid()
+	if !in.seen {
+		return 0 // the first process of a PID namespace takes all others with it
+	}
 	if grace > 0 {
 		for _, p := range running(descendants(self)) {
 			_ = syscall.Kill(p.pid, syscall.SIGTERM)

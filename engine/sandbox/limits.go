@@ -22,3 +22,10 @@ func loopbackLimits() []string {
 	}
 	return limits
 }
+
+// namespacesLimits says what a debuggee in namespaces does not get of the pod.
+func namespacesLimits() []string {
+	return []string{
+		"Programs, libraries and the rest of the file system are the workstation's, and so are user, kernel, and the limits on memory and processors.",
+	}
+}

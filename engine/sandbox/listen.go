@@ -22,6 +22,8 @@ type portState struct {
 	Listening
 	// addr is the address to dial for the session's own listener.
 	addr netip.Addr
+	// bound is what it listens on.
+	bound netip.Addr
 }
 
 // portFinder looks at listeners. find is called with the last state, so that

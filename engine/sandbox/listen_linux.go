@@ -61,7 +61,7 @@ func (f procFinder) find(port int, tree func() []int, last *foundPort) foundPort
 	for _, pid := range pids {
 		if link, inode, ok := ownsOne(pid, sockets); ok {
 			found.PID, found.link, found.inode = pid, link, inode
-			found.addr = dialAddress(sockets, inode)
+			found.addr, found.bound = dialAddress(sockets, inode), boundAddress(sockets, inode)
 			found.cost = cost
 			return found
 		}
@@ -145,4 +145,19 @@ func dialAddress(sockets []listenSocket, inode uint64) netip.Addr {
 	default:
 		return own
 	}
+}
+
+// boundAddress is what the session's own sockets listen on; of several, one that is
+// not the loopback.
+func boundAddress(sockets []listenSocket, inode uint64) netip.Addr {
+	var bound netip.Addr
+	for _, s := range sockets {
+		if a := s.addr.Unmap(); s.inode == inode || !a.IsLoopback() {
+			bound = a
+			if !a.IsLoopback() {
+				break
+			}
+		}
+	}
+	return bound
 }

@@ -40,6 +40,9 @@ func TestMain(m *testing.M) {
 // runHelper is a program in the sandbox. Each says "ready" when it has done its work.
 func runHelper(args []string) {
 	switch args[0] {
+	case "inside":
+		insideHelper(args[1:])
+		return
 	case "exit":
 		fmt.Println("out")
 		fmt.Fprintln(os.Stderr, "err")

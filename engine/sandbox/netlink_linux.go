@@ -4,7 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +30,11 @@ func listListenersByNetlink(port int) ([]listenSocket, error) {
 		return nil, err
 	}
 	defer func() { _ = unix.Close(fd) }()
+	return listListenersBy(fd, port)
+}
+
+// listListenersBy asks on an open socket, for the network namespace it was made in.
+func listListenersBy(fd, port int) ([]listenSocket, error) {
 	var sockets []listenSocket
 	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
 		found, err := dumpListeners(fd, family, port)
@@ -36,6 +44,30 @@ func listListenersByNetlink(port int) ([]listenSocket, error) {
 		sockets = append(sockets, found...)
 	}
 	return sockets, nil
+}
+
+// diagSocket asks about the sockets of the network namespace it was made in.
+type diagSocket struct {
+	mu   sync.Mutex
+	file *os.File
+}
+
+func (d *diagSocket) listeners(port int) ([]listenSocket, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.file == nil {
+		return nil, net.ErrClosed
+	}
+	return listListenersBy(int(d.file.Fd()), port)
+}
+
+func (d *diagSocket) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.file != nil {
+		_ = d.file.Close()
+		d.file = nil
+	}
 }
 
 // openDiag opens a socket for questions about sockets.

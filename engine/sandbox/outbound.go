@@ -177,8 +177,11 @@ func (o *outbound) serveForward(conn net.Conn, target string) {
 
 // resetConn makes the peer see a reset rather than an orderly end.
 func resetConn(conn net.Conn) {
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
+	switch c := conn.(type) {
+	case *net.TCPConn:
+		_ = c.SetLinger(0)
+	case interface{ Abort() }:
+		c.Abort()
 	}
 	_ = conn.Close()
 }

@@ -26,7 +26,8 @@ const (
 // Cluster is the sandbox's way into the cluster, given by the engine: the tunnel's far side.
 type Cluster interface {
 	// DialContext opens a TCP connection from the pod to "host:port". A refusal matches
-	// syscall.ECONNREFUSED, EHOSTUNREACH or ETIMEDOUT, or is a *net.DNSError.
+	// syscall.ECONNREFUSED, EHOSTUNREACH or ETIMEDOUT, or is a *net.DNSError. Network "udp"
+	// gives a connection of messages; a refused one is told by Read or Write.
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 	// Contains tells whether a host name or address is the cluster's.
 	Contains(ctx context.Context, host string) bool
@@ -37,8 +38,13 @@ type Config struct {
 	// Dir is a private folder of the session (0700), removed by the caller.
 	Dir     string
 	Cluster Cluster
-	// Forwards are listeners on the workstation's 127.0.0.1: local port to the cluster's "host:port".
+	// Forwards are listeners on the workstation's 127.0.0.1: local port to the cluster's
+	// "host:port". Mode loopback only: namespaces have no need of them.
 	Forwards map[int]string
+	// Pod is what namespaces are made of; nil = loopback.
+	Pod *Pod
+	// Mode forces a mode, "" = the most faithful one that works here.
+	Mode Mode
 }
 
 // Command is a process to start in the sandbox.
@@ -53,10 +59,15 @@ type Command struct {
 	Stdout, Stderr io.Writer
 	// ExtraFiles become descriptors 3, 4, …
 	ExtraFiles []*os.File
+	// Outside: the process gets the workstation's network and files, as a build of the
+	// debug adapter does; it ends with the sandbox all the same.
+	Outside bool
 }
 
 // Process is a process in the sandbox, with whatever it starts.
 type Process interface {
+	// PID is the number that the process has for itself and its like: inside a PID
+	// namespace another one than outside.
 	PID() int
 	// Wait waits for the process itself; it may be called more than once, by several goroutines.
 	Wait(ctx context.Context) (exitCode int, err error)
@@ -86,6 +97,9 @@ type Sandbox interface {
 	Start(ctx context.Context, cmd Command) (Process, error)
 	// Enter gives the command line that runs args inside, for programs that others start (runInTerminal).
 	Enter(args []string) ([]string, error)
+	// Leave gives the command line by which a program inside runs args with the workstation's
+	// network and files (a build), in the caller's folder and environment.
+	Leave(args []string) ([]string, error)
 	// Environ gives what this mode adds to a debuggee's environment (proxy variables).
 	Environ() []string
 	// Dial connects to a listener of the session's tree; source is the caller's address, shown where the mode can.

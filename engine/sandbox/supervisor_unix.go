@@ -55,7 +55,14 @@ const startTime = 30 * time.Second
 // program that forgets MaybeRunInit must not start itself for ever.
 const initMarker = "KUBETUNNEL_INIT"
 
+// newSupervisor starts an init on the workstation itself. It gets a session of its
+// own: a signal to the editor's process group, or to a terminal's, must not take away
+// the one that cleans up.
 func newSupervisor(onChange func()) (*supervisor, error) {
+	return startInit(onChange, &syscall.SysProcAttr{Setsid: true})
+}
+
+func startInit(onChange func(), attr *syscall.SysProcAttr) (*supervisor, error) {
 	path, err := initCommandPath()
 	if err != nil {
 		return nil, err
@@ -74,14 +81,12 @@ func newSupervisor(onChange func()) (*supervisor, error) {
 	if os.Getenv(initMarker) != "" {
 		return nil, errors.New("this program started itself as a sandbox's init, but does not call sandbox.MaybeRunInit before anything else")
 	}
-	// A session of its own: a signal to the editor's process group, or to a
-	// terminal's, must not take away the one that cleans up.
 	s.cmd = &exec.Cmd{
 		Path:        path,
 		Args:        []string{"kubetunnel-init", initArg},
 		Env:         append(os.Environ(), initMarker+"=1"),
 		ExtraFiles:  []*os.File{theirs},
-		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
+		SysProcAttr: attr,
 	}
 	if err := s.cmd.Start(); err != nil {
 		_ = ours.Close()
@@ -131,7 +136,7 @@ func (s *supervisor) read() {
 		if err != nil {
 			return
 		}
-		closeAll(files)
+		reply.files = files
 		switch {
 		case reply.Exited:
 			s.noteExit(reply.PID, reply.Status)
@@ -143,9 +148,11 @@ func (s *supervisor) read() {
 			answer := s.waiting[reply.ID]
 			delete(s.waiting, reply.ID)
 			s.mu.Unlock()
-			if answer != nil {
-				answer <- reply
+			if answer == nil {
+				closeAll(files)
+				continue
 			}
+			answer <- reply
 		}
 	}
 }
@@ -274,18 +281,37 @@ func (s *supervisor) request(ctx context.Context, request initRequest, files []i
 		if !ok {
 			return initReply{}, ErrClosed
 		}
-		if reply.Errno != 0 {
-			return reply, syscall.Errno(reply.Errno)
-		}
-		if reply.Error != "" {
-			return reply, errors.New(reply.Error)
-		}
-		return reply, nil
+		return reply, reply.failure()
 	case <-s.done:
 		return initReply{}, ErrClosed
 	case <-ctx.Done():
+		// A reply that comes after all is nobody's, and its files are closed.
+		s.mu.Lock()
+		delete(s.waiting, request.ID)
+		s.mu.Unlock()
 		return initReply{}, ctx.Err()
 	}
+}
+
+// initError is what an init says went wrong, with what it can be matched by.
+type initError struct {
+	text  string
+	cause error
+}
+
+func (e *initError) Error() string { return e.text }
+func (e *initError) Unwrap() error { return e.cause }
+
+func (r initReply) failure() error {
+	switch {
+	case r.NotFound:
+		return &initError{r.Error, exec.ErrNotFound}
+	case r.Errno != 0:
+		return &initError{r.Error, syscall.Errno(r.Errno)}
+	case r.Error != "":
+		return errors.New(r.Error)
+	}
+	return nil
 }
 
 // start starts a process with descriptors as its stdio and extra files.
@@ -298,7 +324,7 @@ func (s *supervisor) start(path string, cmd Command, files []*os.File) (*childPr
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
 	reply, err := s.request(ctx, initRequest{
-		Op: opStart, Path: path, Args: cmd.Args, Dir: cmd.Dir, Env: cmd.Env, Files: len(files),
+		Op: opStart, Path: octets(path), Args: toOctets(cmd.Args), Dir: octets(cmd.Dir), Env: toOctets(cmd.Env), Files: len(files),
 	}, fds)
 	if err != nil {
 		return nil, err

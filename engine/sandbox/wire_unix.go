@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 )
@@ -31,34 +32,92 @@ const (
 	opSignal   initOp = "signal"
 	opEnd      initOp = "end"
 	opShutdown initOp = "shutdown"
+	// opSetup makes the pod's network, names and files; opConnect connects to a loopback address inside.
+	opSetup   initOp = "setup"
+	opConnect initOp = "connect"
 )
 
 type initRequest struct {
-	ID   uint64   `json:"id"`
-	Op   initOp   `json:"op"`
-	Path string   `json:"path,omitempty"`
-	Args []string `json:"args,omitempty"`
-	Dir  string   `json:"dir,omitempty"`
-	Env  []string `json:"env,omitempty"`
+	ID uint64 `json:"id"`
+	Op initOp `json:"op"`
+	// Path is the program's file; without it the init looks for Args[0] itself.
+	Path octets   `json:"path,omitempty"`
+	Args []octets `json:"args,omitempty"`
+	Dir  octets   `json:"dir,omitempty"`
+	Env  []octets `json:"env,omitempty"`
+	// Outside: a client of a sandbox wants the workstation's side.
+	Outside bool `json:"outside,omitempty"`
 	// Files counts the descriptors that come with the message.
 	Files  int `json:"files,omitempty"`
 	PID    int `json:"pid,omitempty"`
 	Signal int `json:"signal,omitempty"`
 	// GraceMillis is how long processes may take to end by themselves after SIGTERM.
-	GraceMillis int64 `json:"graceMillis,omitempty"`
+	GraceMillis int64      `json:"graceMillis,omitempty"`
+	Setup       *initSetup `json:"setup,omitempty"`
+	// Address is where opConnect connects to.
+	Address netip.AddrPort `json:"address,omitzero"`
+}
+
+// initSetup is what an init is to make of its namespaces.
+type initSetup struct {
+	Hostname string `json:"hostname"`
+	// Proc: with a PID namespace /proc is mounted anew.
+	Proc      bool         `json:"proc"`
+	Addresses []netip.Addr `json:"addresses"`
+	// NoTUN makes a veth pair even where a TUN device could be had.
+	NoTUN bool `json:"noTUN,omitempty"`
+	// Stage is an empty folder for the init to mount on.
+	Stage  octets      `json:"stage"`
+	Mounts []initMount `json:"mounts"`
+	// Hide are folders whose content is not to be seen.
+	Hide []octets `json:"hide"`
+}
+
+// initMount is a Mount on its way to the init.
+type initMount struct {
+	Path     octets `json:"path"`
+	Source   octets `json:"source"`
+	ReadOnly bool   `json:"readOnly,omitempty"`
+}
+
+// octets is text of any bytes: names of files need not be UTF-8, JSON's strings are.
+type octets []byte
+
+func toOctets(list []string) []octets {
+	out := make([]octets, len(list))
+	for i, s := range list {
+		out[i] = octets(s)
+	}
+	return out
+}
+
+func fromOctets(list []octets) []string {
+	out := make([]string, len(list))
+	for i, o := range list {
+		out[i] = string(o)
+	}
+	return out
 }
 
 // initReply answers a request (ID) or, with Exited, tells the end of a process.
 type initReply struct {
-	ID     uint64 `json:"id,omitempty"`
-	PID    int    `json:"pid,omitempty"`
-	Errno  int    `json:"errno,omitempty"`
-	Error  string `json:"error,omitempty"`
+	ID    uint64 `json:"id,omitempty"`
+	PID   int    `json:"pid,omitempty"`
+	Errno int    `json:"errno,omitempty"`
+	Error string `json:"error,omitempty"`
+	// NotFound: there is no such program.
+	NotFound bool `json:"notFound,omitempty"`
+	// Step is what opSetup failed at, Device what its link is.
+	Step   string `json:"step,omitempty"`
+	Device string `json:"device,omitempty"`
 	Exited bool   `json:"exited,omitempty"`
 	// Status is the exit code, 128 and the signal's number when a signal ended it.
 	Status int `json:"status,omitempty"`
 	// Changed: some process of the tree ended, not one that was started here.
 	Changed bool `json:"changed,omitempty"`
+
+	// files came with the reply.
+	files []*os.File
 }
 
 // writeWire sends one message with descriptors. Callers take turns.

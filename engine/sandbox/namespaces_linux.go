@@ -1,0 +1,264 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// namespaces is the sandbox of Linux: user, mount, network, UTS and PID namespaces,
+// made without root. An init of ours is their PID 1; the network's far end is a
+// netstack in this process.
+//
+// Its goroutines are those of its parts: the supervisors', the network's and the
+// watches'; Close ends them all.
+type namespaces struct {
+	*base
+	cfg    Config
+	net    *podNetwork
+	diag   *diagSocket
+	folder podFolder
+	device string
+	// pidNamespace is false where a fresh /proc is refused.
+	pidNamespace bool
+
+	hostMu sync.Mutex
+	// host starts what is to run outside; made when it is first asked for.
+	host *supervisor
+}
+
+// variant is how the namespaces are made.
+type variant struct {
+	pid   bool
+	noTUN bool
+}
+
+// NewNamespaces makes a sandbox of mode namespaces; an *UnavailableError says that
+// this machine can't.
+func NewNamespaces(ctx context.Context, cfg Config, log *slog.Logger) (Sandbox, error) {
+	n, err := newNamespaces(ctx, cfg, variant{pid: true}, log)
+	var unavailable *UnavailableError
+	if errors.As(err, &unavailable) && unavailable.Step == stepProc {
+		n, err = newNamespaces(ctx, cfg, variant{}, log)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// Probe tells whether namespaces work here, by making them as a session does.
+func Probe(ctx context.Context) error {
+	box, err := NewNamespaces(ctx, Config{Pod: &Pod{Hostname: "probe", Resolver: noResolver{}}}, nil)
+	if err != nil {
+		return err
+	}
+	return box.Close(ctx)
+}
+
+func newNamespaces(ctx context.Context, cfg Config, how variant, log *slog.Logger) (*namespaces, error) {
+	if cfg.Pod == nil {
+		return nil, errors.New("namespaces need a pod to be made of")
+	}
+	if err := cfg.Pod.check(); err != nil {
+		return nil, err
+	}
+	n := &namespaces{base: newBase(log), cfg: cfg, pidNamespace: how.pid}
+	if err := n.build(ctx, how); err != nil {
+		n.undo(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	return n, nil
+}
+
+func (n *namespaces) build(ctx context.Context, how variant) error {
+	var err error
+	if n.folder, err = newPodFolder(n.cfg.Dir, n.cfg.Pod); err != nil {
+		return err
+	}
+	n.ports = newPortWatch(procFinder{list: n.listeners}, n.pids)
+	attr, err := namespaceAttributes(how)
+	if err != nil {
+		return err
+	}
+	if n.super, err = startInit(n.ports.kick, attr); err != nil {
+		return explain("making namespaces", err)
+	}
+	reply, err := n.super.request(ctx, initRequest{Op: opSetup, Setup: n.folder.setup(n.cfg.Pod, how)}, nil)
+	if err != nil {
+		closeAll(reply.files)
+		switch reply.Step {
+		case stepMounts, stepProc, stepHostname, stepNetwork, stepDrop:
+			return explain(reply.Step, err)
+		}
+		return fmt.Errorf("%s: %w", stepFiles, err)
+	}
+	if len(reply.files) != 2 {
+		closeAll(reply.files)
+		return fmt.Errorf("the sandbox's init sent %d descriptors, not 2", len(reply.files))
+	}
+	n.device = reply.Device
+	n.diag = &diagSocket{file: reply.files[1]}
+	if n.net, err = newPodNetwork(n.cfg, reply.files[0], reply.Device == deviceVeth, n.log); err != nil {
+		return err
+	}
+	n.enter, err = newEnterServer(n.cfg.Dir, starters{inside: n.startInside, outside: n.startOutside}, n.log)
+	return err
+}
+
+// namespaceAttributes are the flags of the real run, which the probe uses as well.
+func namespaceAttributes(how variant) (*syscall.SysProcAttr, error) {
+	uids, gids, err := identityMaps()
+	if err != nil {
+		return nil, err
+	}
+	flags := uintptr(unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWUTS)
+	if how.pid {
+		flags |= unix.CLONE_NEWPID
+	}
+	return &syscall.SysProcAttr{
+		Setsid: true, Cloneflags: flags, UidMappings: uids, GidMappings: gids,
+		// In a namespace that may not, its children may not either.
+		GidMappingsEnableSetgroups: os.Geteuid() == 0 && readLine("/proc/self/setgroups") == "allow",
+		AmbientCaps:                initCapabilities,
+	}, nil
+}
+
+func (n *namespaces) Mode() Mode { return ModeNamespaces }
+
+// Environ is empty: programs need no proxy.
+func (n *namespaces) Environ() []string { return nil }
+
+func (n *namespaces) Limits() []string {
+	limits := namespacesLimits()
+	if !n.pidNamespace {
+		limits = append(limits, "This environment refuses a fresh /proc: process numbers are the workstation's, and its processes are seen.")
+	}
+	return limits
+}
+
+func (n *namespaces) Start(ctx context.Context, cmd Command) (Process, error) {
+	if err := n.open(); err != nil {
+		return nil, err
+	}
+	if cmd.Outside {
+		cmd, path, err := completeCommand(cmd)
+		if err != nil {
+			return nil, err
+		}
+		super, err := n.outside()
+		if err != nil {
+			return nil, err
+		}
+		return n.launch(ctx, super, path, cmd)
+	}
+	cmd, err := completeForInside(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return n.launch(ctx, n.super, "", cmd)
+}
+
+// completeForInside fills in what only this process knows; the init finds program
+// and folder among the files inside.
+func completeForInside(cmd Command) (Command, error) {
+	if len(cmd.Args) == 0 || cmd.Args[0] == "" {
+		return cmd, errors.New("a command needs a program")
+	}
+	if cmd.Env == nil {
+		cmd.Env = os.Environ()
+	}
+	if cmd.Dir == "" {
+		dir, err := os.Getwd()
+		if err != nil {
+			return cmd, err
+		}
+		cmd.Dir = dir
+	}
+	return cmd, nil
+}
+
+func (n *namespaces) startInside(cmd Command, files []*os.File) (*supervisor, *childProcess, error) {
+	cmd, err := completeForInside(cmd)
+	if err != nil {
+		return nil, nil, err
+	}
+	child, err := n.super.start("", cmd, files)
+	return n.super, child, err
+}
+
+func (n *namespaces) startOutside(cmd Command, files []*os.File) (*supervisor, *childProcess, error) {
+	super, err := n.outside()
+	if err != nil {
+		return nil, nil, err
+	}
+	return startIn(super)(cmd, files)
+}
+
+// outside gives the init of the workstation's side.
+func (n *namespaces) outside() (*supervisor, error) {
+	n.hostMu.Lock()
+	defer n.hostMu.Unlock()
+	if err := n.open(); err != nil {
+		return nil, err
+	}
+	if n.host == nil {
+		super, err := newSupervisor(n.ports.kick)
+		if err != nil {
+			return nil, err
+		}
+		n.host = super
+	}
+	return n.host, nil
+}
+
+// listeners lists the namespace's listening sockets.
+func (n *namespaces) listeners(port int) ([]listenSocket, error) { return n.diag.listeners(port) }
+
+func (n *namespaces) Close(ctx context.Context) error { return n.closeWith(ctx, n.shutdown) }
+
+// shutdown ends the processes first, so that none of them sees its network go.
+func (n *namespaces) shutdown(ctx context.Context) error {
+	n.enter.close()
+	err := n.super.close(ctx, closeGrace)
+	n.hostMu.Lock()
+	host := n.host
+	n.hostMu.Unlock()
+	if host != nil {
+		err = errors.Join(err, host.close(ctx, closeGrace))
+	}
+	n.net.close()
+	n.diag.close()
+	return errors.Join(err, n.folder.remove())
+}
+
+// undo takes away what a failed build has made.
+func (n *namespaces) undo(ctx context.Context) {
+	if n.super != nil {
+		_ = n.super.close(ctx, 0)
+	}
+	if n.net != nil {
+		n.net.close()
+	}
+	if n.diag != nil {
+		n.diag.close()
+	}
+	_ = n.folder.remove()
+}
+
+// addresses of the pod, one of each family at most.
+func firstOf(addresses []netip.Addr, v6 bool) (netip.Addr, bool) {
+	for _, a := range addresses {
+		if a.Is6() == v6 {
+			return a, true
+		}
+	}
+	return netip.Addr{}, false
+}

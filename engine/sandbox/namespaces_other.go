@@ -1,0 +1,25 @@
+//go:build !linux
+
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+)
+
+// NewNamespaces tells that this system has none.
+func NewNamespaces(context.Context, Config, *slog.Logger) (Sandbox, error) {
+	return nil, noNamespaces()
+}
+
+// Probe tells whether namespaces work here.
+func Probe(context.Context) error { return noNamespaces() }
+
+func noNamespaces() error {
+	return &UnavailableError{
+		Mode: ModeNamespaces, Step: "namespaces on " + runtime.GOOS, Err: errors.ErrUnsupported,
+		Reason: "only Linux has network namespaces", Fix: "On Windows, WSL2 gives them; elsewhere a Linux VM or dev container.",
+	}
+}

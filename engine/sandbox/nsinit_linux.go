@@ -1,0 +1,151 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The steps of a setup, as they are told when they fail.
+const (
+	stepMounts   = "mounting in a namespace of our own"
+	stepProc     = "mounting a fresh /proc"
+	stepHostname = "setting the host name"
+	stepNetwork  = "making the pod's network link"
+	stepFiles    = "mounting the pod's files"
+	stepDrop     = "dropping capabilities"
+)
+
+// loopbackConnectTime bounds a connect inside, which the kernel answers at once
+// unless the listener's queue is full.
+const loopbackConnectTime = 5 * time.Second
+
+// handleNamespaces does what only an init in namespaces can.
+func (in *innerInit) handleNamespaces(m initMessage) {
+	closeAll(m.files)
+	reply := initReply{ID: m.request.ID}
+	switch {
+	case m.request.Op == opSetup && m.request.Setup != nil:
+		made, err := setUp(*m.request.Setup)
+		in.seen = in.seen || err == nil
+		reply.Step, reply.Device = made.step, made.device
+		in.answerRaw(reply, err, made.fds)
+	case m.request.Op == opConnect:
+		// It may wait; the processes need the init meanwhile.
+		go func() {
+			fd, err := connectInside(m.request)
+			if err != nil {
+				in.answer(reply, err, nil)
+				return
+			}
+			in.answerRaw(reply, nil, []int{fd})
+		}()
+	default:
+		in.answer(reply, unix.ENOSYS, nil)
+	}
+}
+
+// answerRaw sends descriptors that must not pass through an os.File, which would
+// make them blocking.
+func (in *innerInit) answerRaw(reply initReply, err error, fds []int) {
+	if err != nil {
+		in.answer(reply, err, nil)
+	} else {
+		in.writing.Lock()
+		_ = writeWire(in.conn, reply, fds)
+		in.writing.Unlock()
+	}
+	for _, fd := range fds {
+		_ = unix.Close(fd)
+	}
+}
+
+// madeNamespaces is what a setup has made: the descriptors of the link and of a
+// socket for questions about sockets, or the step that failed.
+type madeNamespaces struct {
+	step, device string
+	fds          []int
+}
+
+func setUp(s initSetup) (made madeNamespaces, err error) {
+	made.step = stepMounts
+	// The workstation's later mounts and unmounts are followed, ours stay here.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return made, fmt.Errorf("mount: %w", err)
+	}
+	if s.Proc {
+		made.step = stepProc
+		if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+			return made, fmt.Errorf("mount: %w", err)
+		}
+	}
+	if s.Hostname != "" {
+		made.step = stepHostname
+		if err := unix.Sethostname([]byte(s.Hostname)); err != nil {
+			return made, fmt.Errorf("sethostname: %w", err)
+		}
+	}
+	made.step = stepNetwork
+	freed := freePorts()
+	fd, device, err := makePodLink(s.Addresses, s.NoTUN)
+	if err != nil {
+		return made, err
+	}
+	made.fds, made.device = append(made.fds, fd), device
+	diag, err := openDiag()
+	if err != nil {
+		return made, err
+	}
+	made.fds = append(made.fds, diag)
+	showOwnDevices()
+	made.step = stepFiles
+	if err := mountPodFiles(s); err != nil {
+		return made, err
+	}
+	made.step = stepDrop
+	return made, dropForChildren(!freed)
+}
+
+// showOwnDevices mounts a fresh /sys, read-only as a pod's: the workstation's shows
+// other links. Containers refuse that; it is left as it is there.
+func showOwnDevices() {
+	groups, err := os.OpenFile("/sys/fs/cgroup", unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return
+	}
+	defer func() { _ = groups.Close() }()
+	if unix.Mount("sysfs", "/sys", "sysfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC|unix.MS_RDONLY, "") == nil {
+		_ = bind(groups, "/sys/fs/cgroup")
+	}
+}
+
+// connectInside connects a socket of this network namespace.
+func connectInside(request initRequest) (int, error) {
+	conn, err := net.DialTimeout("tcp", request.Address.String(), loopbackConnectTime)
+	if err != nil {
+		return -1, err
+	}
+	defer func() { _ = conn.Close() }()
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return -1, errors.New("not a TCP connection")
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	fd, failed := -1, error(nil)
+	err = raw.Control(func(own uintptr) { fd, failed = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) })
+	if err = errors.Join(err, failed); err != nil {
+		return -1, os.NewSyscallError("dup", err)
+	}
+	return fd, nil
+}
+
+// cutLine is strings.Cut at a line's end.
+func cutLine(s string) (line, rest string, found bool) { return strings.Cut(s, "\n") }

@@ -1,0 +1,174 @@
+//go:build linux
+
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestPlacesWithoutNamespaces plays machines that refuse something, each in a user
+// namespace where this test is root and can spoil what it likes.
+func TestPlacesWithoutNamespaces(t *testing.T) {
+	for _, test := range []struct{ place, want string }{
+		{"limit max_user_namespaces", "loopback no space left on device user.max_user_namespaces"},
+		{"limit max_net_namespaces", "loopback no space left on device user.max_net_namespaces"},
+		{"limit max_pid_namespaces", "loopback no space left on device user.max_pid_namespaces"},
+		{"chroot", "loopback operation not permitted"},
+		{"maskedproc", "namespaces pid=false hello"},
+		{"notun", "namespaces pid=true hello"},
+		{"resolved", "namespaces pid=true hello"},
+	} {
+		t.Run(test.place, func(t *testing.T) {
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), helperVariable+"=inside place "+shortDir(t)+" "+test.place)
+			cmd.SysProcAttr = &syscall.SysProcAttr{
+				Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS,
+				UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+				GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+			}
+			out, err := cmd.CombinedOutput()
+			if err != nil || strings.TrimSpace(string(out)) != test.want {
+				t.Errorf("%q, %v; want %q", out, err, test.want)
+			}
+		})
+	}
+}
+
+// tryPlace is the helper: it spoils its surroundings and makes a sandbox.
+func tryPlace(dir string, place []string) {
+	if err := spoil(dir, place); err != nil {
+		fmt.Println("spoiling:", err)
+		return
+	}
+	pod := testPod()
+	box, err := New(context.Background(), Config{Dir: dir, Pod: pod, Cluster: nil}, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = box.Close(context.Background()) }()
+	n, ok := box.(*namespaces)
+	if !ok {
+		fmt.Println(box.Mode(), whyLoopback(box.Limits()[0]))
+		return
+	}
+	out := &output{}
+	// A port below 1024 by an ordinary program.
+	cmd := insideCommand(out, "selfcall", "127.0.0.1:80")
+	p, err := n.Start(context.Background(), cmd)
+	if err == nil {
+		_, err = p.Wait(context.Background())
+	}
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	answer := &output{}
+	if p, err = n.Start(context.Background(), insideCommand(answer, "lookup", "prices")); err == nil {
+		_, err = p.Wait(context.Background())
+	}
+	if err != nil || strings.TrimSpace(answer.String()) != "10.96.7.7" {
+		fmt.Println("resolving:", answer, err)
+		return
+	}
+	fmt.Printf("%s pid=%v %s\n", box.Mode(), n.pidNamespace, strings.TrimSpace(out.String()))
+}
+
+func whyLoopback(reason string) string {
+	err := Probe(context.Background())
+	var unavailable *UnavailableError
+	if !errors.As(err, &unavailable) || !strings.Contains(reason, unavailable.Err.Error()) {
+		return fmt.Sprint("without a reason: ", reason, err)
+	}
+	var errno syscall.Errno
+	_ = errors.As(err, &errno)
+	text := errno.Error()
+	if names := limitsAtZero("/proc/sys/user"); len(names) > 0 {
+		text += " " + strings.Join(names, " ")
+	}
+	return text
+}
+
+func spoil(dir string, place []string) error {
+	switch place[0] {
+	case "limit":
+		return os.WriteFile("/proc/sys/user/"+place[1], []byte("0"), 0)
+	case "maskedproc": // as container runtimes do it
+		return unix.Mount("tmpfs", "/proc/sys", "tmpfs", unix.MS_RDONLY, "")
+	case "notun":
+		return unix.Mount("tmpfs", "/dev/net", "tmpfs", 0, "")
+	case "resolved": // a link to a file of systemd-resolved's, which is hidden
+		for _, folder := range []string{"/run", "/etc"} {
+			if err := unix.Mount("tmpfs", folder, "tmpfs", 0, ""); err != nil {
+				return err
+			}
+		}
+		if err := os.MkdirAll("/run/systemd/resolve", 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile("/run/systemd/resolve/stub-resolv.conf", []byte("nameserver 127.0.0.53\n"), 0o644); err != nil {
+			return err
+		}
+		if err := os.WriteFile("/etc/nsswitch.conf", []byte("hosts: files resolve [!UNAVAIL=return] dns\n"), 0o644); err != nil {
+			return err
+		}
+		return os.Symlink("../run/systemd/resolve/stub-resolv.conf", "/etc/resolv.conf")
+	case "chroot":
+		root := dir + "/root"
+		if err := os.Mkdir(root, 0o755); err != nil {
+			return err
+		}
+		if err := unix.Mount("/", root, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+			return err
+		}
+		if err := unix.Chroot(root); err != nil {
+			return err
+		}
+		return os.Chdir("/")
+	}
+	return errors.New("unknown place")
+}
+
+func TestNewChoosesTheMode(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		cfg  Config
+		want Mode
+		bad  bool
+	}{
+		{"no pod", Config{}, ModeLoopback, false},
+		{"a pod", Config{Pod: testPod()}, ModeNamespaces, false},
+		{"loopback forced", Config{Pod: testPod(), Mode: ModeLoopback}, ModeLoopback, false},
+		{"namespaces forced without a pod", Config{Mode: ModeNamespaces}, "", true},
+		{"no such mode", Config{Mode: "vm"}, "", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.cfg.Dir = shortDir(t)
+			box, err := New(t.Context(), test.cfg, nil)
+			if (err != nil) != test.bad {
+				t.Fatal(err)
+			}
+			if err != nil {
+				return
+			}
+			if box.Mode() != test.want {
+				t.Errorf("mode %s, want %s", box.Mode(), test.want)
+			}
+			if err := box.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if mode, limits := DescribePod(t.Context()); mode != ModeNamespaces || len(limits) == 0 {
+		t.Errorf("DescribePod: %s, %v", mode, limits)
+	}
+}
