@@ -5,13 +5,16 @@ import "context"
 // host is the session as its debugger sees it.
 type host Session
 
-// Environment waits for the app's environment.
+// Environment waits for the app's environment; the sandbox is the pod then.
 func (h *host) Environment(ctx context.Context) ([]string, error) {
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-h.envReady:
-		return h.env, h.envErr
+	case <-h.podReady:
+		if h.podErr != nil {
+			return nil, h.podErr
+		}
+		return h.pod.Env, nil
 	}
 }
 

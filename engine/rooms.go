@@ -96,8 +96,9 @@ type Link interface {
 	PublicKey() string
 	// Connect attaches to the agent of the given key; afterwards the link keeps itself attached.
 	Connect(ctx context.Context, agentKey string, dial func(context.Context) (io.ReadWriteCloser, error)) error
-	// Environment is the app container's, as "NAME=value".
-	Environment(ctx context.Context) ([]string, error)
+	// Pod is what the agent's twin tells of the app's container; its files are put below
+	// dir, and kept up to date there until the link is closed.
+	Pod(ctx context.Context, dir string) (*Pod, error)
 	// Serve tells the agent on which Service ports the session listens, and returns when that holds.
 	Serve(ctx context.Context, servicePorts []int) error
 	Traffic() protocol.Traffic
@@ -107,11 +108,39 @@ type Link interface {
 	// DialContext connects from the pod; Contains tells whether a host is the cluster's.
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 	Contains(ctx context.Context, host string) bool
+	// Resolve passes a DNS message to the pod's resolver.
+	Resolve(ctx context.Context, message []byte) ([]byte, error)
 	Close() error
+}
+
+// Pod is the pod that a session's processes are to find around themselves. Its
+// zero value is a pod of which nothing is inherited.
+type Pod struct {
+	// Namespace is the target's.
+	Namespace string
+	// Env is the app container's environment, as "NAME=value".
+	Env      []string
+	Hostname string
+	// Addresses are the agent pod's.
+	Addresses []string
+	// ResolvConf and Hosts are the pod's files of that name, "" = not known.
+	ResolvConf, Hosts string
+	Files             []PodFile
+	// Notes are sentences about what of the pod can't be had.
+	Notes []string
+}
+
+// PodFile is a mounted folder or file of the app's container.
+type PodFile struct {
+	// Path is where the container has it, Source where it is on the workstation.
+	Path, Source string
+	ReadOnly     bool
 }
 
 // Sandbox is what the session's processes run in.
 type Sandbox interface {
+	// Become makes the sandbox that pod. What was started before finds itself there too.
+	Become(ctx context.Context, pod *Pod) error
 	// Limits are sentences about what does not work in its mode.
 	Limits() []string
 	// Dial connects to a listener of the session's processes.
@@ -142,7 +171,8 @@ type DebuggerConfig struct {
 
 // Host is what a debugger may ask of its session.
 type Host interface {
-	// Environment waits for the app's environment, or fails with the session's error.
+	// Environment waits for the app's environment, or fails with the session's error. The
+	// sandbox is the pod when it returns.
 	Environment(ctx context.Context) ([]string, error)
 	// BeforeEnd is called before the debuggee is ended: new calls go to the origin when it returns.
 	BeforeEnd(ctx context.Context)

@@ -44,10 +44,10 @@ type Session struct {
 	stopCause  error
 	stopReason string
 
-	// accepted is closed when Start can answer, envReady when the environment is there or can't be had.
-	accepted, envReady, ended chan struct{}
-	env                       []string
-	envErr                    error
+	// accepted is closed when Start can answer, podReady when the sandbox is the pod or can't be.
+	accepted, podReady, ended chan struct{}
+	pod                       *Pod
+	podErr                    error
 
 	serving *serving
 
@@ -65,7 +65,7 @@ func newSession(params *protocol.StartSessionParams, rooms Rooms, watcher Watche
 	}
 	s := &Session{
 		params: *params, rooms: rooms, watcher: watcher, log: log.With("session", params.ID), began: time.Now(),
-		stop: make(chan struct{}), accepted: make(chan struct{}), envReady: make(chan struct{}), ended: make(chan struct{}),
+		stop: make(chan struct{}), accepted: make(chan struct{}), podReady: make(chan struct{}), ended: make(chan struct{}),
 		info: protocol.SessionInfo{ID: params.ID, Kind: kind, Target: params.Target, State: protocol.StateStarting},
 	}
 	s.serving = newServing(s)
@@ -126,7 +126,7 @@ func (s *Session) run() {
 		err = st.run(ctx, s.connect(), s.stageBegan, s.stageEnded)
 	}
 	if err == nil {
-		s.finishEnvironment(nil)
+		s.finishPod(nil)
 		err = s.live(ctx)
 	}
 	s.finish(&st, err)
@@ -142,7 +142,7 @@ func (s *Session) finish(st *stack, err error) {
 		}
 	default:
 	}
-	s.finishEnvironment(err)
+	s.finishPod(err)
 	if err != nil && s.debugger != nil {
 		s.debugger.Fail(err)
 	}

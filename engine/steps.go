@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -32,7 +33,7 @@ func (s *Session) connect() []step {
 	return []step{
 		{stage: protocol.StageAgent, do: s.waitAgent},
 		{stage: protocol.StageTunnel, do: s.attach},
-		{stage: protocol.StageEnvironment, do: s.fetchEnvironment},
+		{stage: protocol.StageEnvironment, do: s.becomePod},
 	}
 }
 
@@ -186,28 +187,35 @@ func (s *Session) attach(ctx context.Context) error {
 	return s.link.Connect(ctx, agent.Key, s.intercept.Dial)
 }
 
-func (s *Session) fetchEnvironment(ctx context.Context) error {
-	if !s.survey.Target().WantsInherit() {
-		return nil
+// becomePod makes the sandbox the pod, as far as the target's admin lets it be inherited.
+func (s *Session) becomePod(ctx context.Context) error {
+	target := s.survey.Target()
+	s.pod = &Pod{}
+	if target.WantsInherit() {
+		pod, err := s.link.Pod(ctx, filepath.Join(s.dir, "files"))
+		if err != nil {
+			return protocol.Errorf(protocol.CodeAgentFailed, "the app's environment can't be had: %w", err)
+		}
+		s.pod = pod
 	}
-	env, err := s.link.Environment(ctx)
-	if err != nil {
-		return protocol.Errorf(protocol.CodeAgentFailed, "the app's environment can't be had: %w", err)
+	s.pod.Namespace = target.Namespace
+	s.change(func(i *protocol.SessionInfo) { i.Warnings = append(i.Warnings, s.pod.Notes...) })
+	if err := s.sandbox.Become(ctx, s.pod); err != nil {
+		return protocol.Errorf(protocol.CodeSandboxFailed, "the sandbox can't be made: %w", err)
 	}
-	s.env = env
 	return nil
 }
 
-// finishEnvironment lets those go on who wait for the environment.
-func (s *Session) finishEnvironment(err error) {
+// finishPod lets those go on who wait for the pod's environment and sandbox.
+func (s *Session) finishPod(err error) {
 	select {
-	case <-s.envReady:
+	case <-s.podReady:
 	default:
-		s.envErr = err
-		if err == nil && s.env == nil && s.link == nil {
-			s.envErr = context.Canceled
+		s.podErr = err
+		if err == nil && s.pod == nil {
+			s.podErr = context.Canceled
 		}
-		close(s.envReady)
+		close(s.podReady)
 	}
 }
 

@@ -260,7 +260,7 @@ func freeTestAddress(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return address
+	return address.String()
 }
 
 // stopped waits for the breakpoint and gives the thread.

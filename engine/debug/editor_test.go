@@ -86,7 +86,7 @@ func shortDir(t *testing.T) string {
 
 func newBox(t *testing.T, dir string) sandbox.Sandbox {
 	t.Helper()
-	box, err := sandbox.New(t.Context(), sandbox.Config{Dir: dir}, nil)
+	box, err := sandbox.New(t.Context(), sandbox.Config{Dir: dir, Mode: sandbox.ModeLoopback}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

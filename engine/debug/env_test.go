@@ -51,22 +51,26 @@ func TestGoShimGoesBackToTheWorkstationsEnvironment(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(tools, "go"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	folder, err := writeShim(t.TempDir(), []string{"PATH=" + tools + ":/bin:/usr/bin", "MARK=workstation"})
+	folder, err := writeShim(t.TempDir(), []string{"PATH=" + tools + ":/bin:/usr/bin", "MARK=workstation"}, stay)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, called := range []string{"go", filepath.Join(folder, "go")} {
 		cmd := &exec.Cmd{Path: filepath.Join(folder, "go"), Args: []string{called, "build"}, Env: []string{"PATH=" + folder + ":/nowhere", "GOFLAGS=hostile", "MARK=pod"}}
 		out, _ := cmd.CombinedOutput()
+		// A sandbox's command line to the outside would come here.
 		want := filepath.Join(tools, "go") + " build GOFLAGS= MARK=workstation"
 		if strings.TrimSpace(string(out)) != want || cmd.ProcessState.ExitCode() != 6 {
 			t.Errorf("called as %s: %q, exit code %d, want %q", called, out, cmd.ProcessState.ExitCode(), want)
 		}
 	}
-	if folder, err := writeShim(t.TempDir(), []string{"PATH=/nowhere"}); folder != "" || err != nil {
+	if folder, err := writeShim(t.TempDir(), []string{"PATH=/nowhere"}, stay); folder != "" || err != nil {
 		t.Errorf("without a go command: %q, %v", folder, err)
 	}
 }
+
+// stay is Leave of a sandbox that one is never in.
+func stay(args []string) ([]string, error) { return args, nil }
 
 func TestCaptureMarkComesAfterTheOutput(t *testing.T) {
 	got := make(chan string, 100)

@@ -37,7 +37,7 @@ func (o *Options) prepared(arguments json.RawMessage, pod []string) (json.RawMes
 	}
 	vars := podVariables(pod, o.Sandbox.Environ(), user)
 	if entry.builds {
-		if err := shieldBuild(vars, user, o.Dir, o.Env); err != nil {
+		if err := shieldBuild(vars, user, o); err != nil {
 			return nil, err
 		}
 	}
@@ -66,15 +66,15 @@ func (c *config) inherit(base *config) {
 
 // shieldBuild puts the go command of the build before the debuggee's PATH: it gets
 // the workstation's environment and the user's own variables, as without KubeTunnel.
-func shieldBuild(vars, user variables, dir string, workstation []string) error {
-	shim, err := writeShim(dir, user.apply(workstation))
+func shieldBuild(vars, user variables, o *Options) error {
+	shim, err := writeShim(o.Dir, user.apply(o.Env), o.Sandbox.Leave)
 	if err != nil {
 		return fmt.Errorf("preparing the build's environment: %w", err)
 	}
 	if shim == "" {
 		return nil
 	}
-	path := getEnv(vars.apply(workstation), "PATH")
+	path := getEnv(vars.apply(o.Env), "PATH")
 	if path != "" {
 		shim += string(filepath.ListSeparator) + path
 	}

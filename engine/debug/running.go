@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,13 +87,18 @@ func (s adapterStart) connect(ctx context.Context, r *runningAdapter, args []str
 		return s.connectReverse(ctx, r, args)
 	case transportUnix:
 		path := s.socketPath()
-		return s.connectListening(ctx, r, s.entry.address(args, path), "unix", path)
+		return s.connectListening(ctx, r, s.entry.address(args, path), func(ctx context.Context) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", path)
+		})
 	case transportTCP:
 		address, err := freeAddress(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return s.connectListening(ctx, r, s.entry.address(args, address), "tcp", address)
+		return s.connectListening(ctx, r, s.entry.address(args, address.String()), func(ctx context.Context) (net.Conn, error) {
+			return s.box.Dial(ctx, netip.AddrPort{}, int(address.Port()))
+		})
 	default:
 		return nil, fmt.Errorf("transport %q: %w", t, errors.ErrUnsupported)
 	}
@@ -105,14 +111,14 @@ func (s adapterStart) socketPath() string {
 }
 
 // freeAddress finds a port that is free now; another program may be quicker.
-func freeAddress(ctx context.Context) (string, error) {
+func freeAddress(ctx context.Context) (netip.AddrPort, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", err
+		return netip.AddrPort{}, err
 	}
 	defer func() { _ = l.Close() }()
-	return l.Addr().String(), nil
+	return netip.ParseAddrPort(l.Addr().String())
 }
 
 func (s adapterStart) launch(ctx context.Context, r *runningAdapter, args []string, stdin io.Reader, stdout io.Writer) error {
@@ -212,15 +218,14 @@ func (s adapterStart) connectReverse(ctx context.Context, r *runningAdapter, arg
 	return conn, nil
 }
 
-func (s adapterStart) connectListening(ctx context.Context, r *runningAdapter, args []string, network, address string) (io.ReadWriteCloser, error) {
+func (s adapterStart) connectListening(ctx context.Context, r *runningAdapter, args []string, dial func(context.Context) (net.Conn, error)) (io.ReadWriteCloser, error) {
 	if err := s.launch(ctx, r, args, nil, nil); err != nil {
 		return nil, err
 	}
-	var d net.Dialer
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		conn, err := d.DialContext(ctx, network, address)
+		conn, err := dial(ctx)
 		if err == nil {
 			return conn, nil
 		}

@@ -23,8 +23,9 @@ import (
 const shimFile = "go.kubetunnel.json"
 
 type shimConfig struct {
-	// Real is the go command's path, Env the environment it gets.
-	Real string   `json:"real"`
+	// Real is the command line to become: the go command, outside of the sandbox. Env is
+	// the environment it gets.
+	Real []string `json:"real"`
 	Env  []string `json:"env"`
 }
 
@@ -37,11 +38,15 @@ func goName() string {
 
 // writeShim makes the folder with the link; "" when the workstation has no go command,
 // in which case the adapter tells so itself.
-func writeShim(dir string, env []string) (string, error) {
+func writeShim(dir string, env []string, leave func([]string) ([]string, error)) (string, error) {
 	real, err := sandbox.LookPath("go", "", env)
 	if errors.Is(err, exec.ErrNotFound) {
 		return "", nil
 	}
+	if err != nil {
+		return "", err
+	}
+	line, err := leave([]string{real})
 	if err != nil {
 		return "", err
 	}
@@ -53,7 +58,7 @@ func writeShim(dir string, env []string) (string, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return "", err
 	}
-	data, err := json.Marshal(shimConfig{Real: real, Env: env})
+	data, err := json.Marshal(shimConfig{Real: line, Env: env})
 	if err != nil {
 		return "", err
 	}
@@ -109,7 +114,11 @@ func MaybeRunGo() {
 		_, _ = io.WriteString(os.Stderr, "kubetunnel: "+shimFile+": "+err.Error()+"\n")
 		os.Exit(1)
 	}
-	os.Exit(become(config.Real, append([]string{"go"}, os.Args[1:]...), config.Env))
+	if len(config.Real) == 0 {
+		_, _ = io.WriteString(os.Stderr, "kubetunnel: "+shimFile+" names no program\n")
+		os.Exit(1)
+	}
+	os.Exit(become(config.Real[0], append(config.Real, os.Args[1:]...), config.Env))
 }
 
 // shimFolder finds where the link stands: by the path it was called, or, called by

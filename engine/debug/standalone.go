@@ -134,7 +134,7 @@ func (s *standalone) capabilities(ctx context.Context) (body json.RawMessage, er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	box, err := sandbox.New(ctx, sandbox.Config{Dir: dir}, s.Log)
+	box, err := sandbox.New(ctx, sandbox.Config{Dir: dir, Mode: sandbox.ModeLoopback}, s.Log)
 	if err != nil {
 		return nil, err
 	}

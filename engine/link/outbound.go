@@ -18,16 +18,6 @@ import (
 // arguments and environment (execve(2)), ConfigMaps hold 1 MiB each.
 const maxEnvironment = 16 << 20
 
-// Environment fetches the app container's environment.
-func (l *Link) Environment(ctx context.Context) ([]string, error) {
-	e, err := l.environment(ctx)
-	if err != nil {
-		return nil, err
-	}
-	l.domain.Store(parseResolv(e.ResolvConf))
-	return e.Env, nil
-}
-
 func (l *Link) environment(ctx context.Context) (*tunnel.Environment, error) {
 	s, err := l.open(ctx, tunnel.Header{Kind: tunnel.KindEnv})
 	if err != nil {

@@ -49,6 +49,9 @@ func newLoopback(ctx context.Context, cfg Config, log *slog.Logger) (*loopback, 
 	return b, nil
 }
 
+// Become has nothing to do: of the pod, this mode gives no more than what the proxies reach.
+func (b *loopback) Become(context.Context, *Pod) error { return b.open() }
+
 func (b *loopback) Mode() Mode        { return ModeLoopback }
 func (b *loopback) Environ() []string { return b.outbound.environ() }
 

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -22,10 +23,15 @@ import (
 type namespaces struct {
 	*base
 	cfg    Config
-	net    *podNetwork
 	diag   *diagSocket
-	folder podFolder
 	device string
+	// link is the descriptor of the pod's link, until there is a network behind it.
+	link *os.File
+
+	becoming sync.Mutex // held by Become
+	folder   podFolder
+	// net is nil until the pod is known.
+	net atomic.Pointer[podNetwork]
 	// pidNamespace is false where a fresh /proc is refused.
 	pidNamespace bool
 
@@ -56,7 +62,7 @@ func NewNamespaces(ctx context.Context, cfg Config, log *slog.Logger) (Sandbox, 
 
 // Probe tells whether namespaces work here, by making them as a session does.
 func Probe(ctx context.Context) error {
-	box, err := NewNamespaces(ctx, Config{Pod: &Pod{Hostname: "probe", Resolver: noResolver{}}}, nil)
+	box, err := NewNamespaces(ctx, Config{Mode: ModeNamespaces}, nil)
 	if err != nil {
 		return err
 	}
@@ -64,14 +70,12 @@ func Probe(ctx context.Context) error {
 }
 
 func newNamespaces(ctx context.Context, cfg Config, how variant, log *slog.Logger) (*namespaces, error) {
-	if cfg.Pod == nil {
-		return nil, errors.New("namespaces need a pod to be made of")
-	}
-	if err := cfg.Pod.check(); err != nil {
-		return nil, err
-	}
 	n := &namespaces{base: newBase(log), cfg: cfg, pidNamespace: how.pid}
-	if err := n.build(ctx, how); err != nil {
+	err := n.build(ctx, how)
+	if err == nil && cfg.Pod != nil {
+		err = n.Become(ctx, cfg.Pod)
+	}
+	if err != nil {
 		n.undo(context.WithoutCancel(ctx))
 		return nil, err
 	}
@@ -79,10 +83,6 @@ func newNamespaces(ctx context.Context, cfg Config, how variant, log *slog.Logge
 }
 
 func (n *namespaces) build(ctx context.Context, how variant) error {
-	var err error
-	if n.folder, err = newPodFolder(n.cfg.Dir, n.cfg.Pod); err != nil {
-		return err
-	}
 	n.ports = newPortWatch(procFinder{list: n.listeners}, n.pids)
 	attr, err := namespaceAttributes(how)
 	if err != nil {
@@ -91,26 +91,73 @@ func (n *namespaces) build(ctx context.Context, how variant) error {
 	if n.super, err = startInit(n.ports.kick, attr); err != nil {
 		return explain("making namespaces", err)
 	}
-	reply, err := n.super.request(ctx, initRequest{Op: opSetup, Setup: n.folder.setup(n.cfg.Pod, how)}, nil)
+	reply, err := n.super.request(ctx, initRequest{Op: opSetup, Setup: &initSetup{Proc: how.pid, NoTUN: how.noTUN}}, nil)
 	if err != nil {
 		closeAll(reply.files)
-		switch reply.Step {
-		case stepMounts, stepProc, stepHostname, stepNetwork, stepDrop:
-			return explain(reply.Step, err)
-		}
-		return fmt.Errorf("%s: %w", stepFiles, err)
+		return explain(reply.Step, err)
 	}
 	if len(reply.files) != 2 {
 		closeAll(reply.files)
 		return fmt.Errorf("the sandbox's init sent %d descriptors, not 2", len(reply.files))
 	}
 	n.device = reply.Device
-	n.diag = &diagSocket{file: reply.files[1]}
-	if n.net, err = newPodNetwork(n.cfg, reply.files[0], reply.Device == deviceVeth, n.log); err != nil {
-		return err
-	}
+	n.link, n.diag = reply.files[0], &diagSocket{file: reply.files[1]}
 	n.enter, err = newEnterServer(n.cfg.Dir, starters{inside: n.startInside, outside: n.startOutside}, n.log)
 	return err
+}
+
+// Become gives the namespaces the pod's names, addresses and files, and puts the rest
+// of the world behind their link.
+func (n *namespaces) Become(ctx context.Context, pod *Pod) error {
+	if err := pod.check(); err != nil {
+		return err
+	}
+	n.becoming.Lock()
+	defer n.becoming.Unlock()
+	if err := n.open(); err != nil {
+		return err
+	}
+	if n.link == nil {
+		return ErrBecame
+	}
+	var err error
+	if n.folder, err = newPodFolder(n.cfg.Dir, pod); err != nil {
+		return err
+	}
+	cfg := n.cfg
+	cfg.Pod = pod
+	network, err := newPodNetwork(cfg, n.link, n.device == deviceVeth, n.log)
+	n.link = nil
+	if err != nil {
+		return err
+	}
+	n.net.Store(network)
+	reply, err := n.super.request(ctx, initRequest{Op: opBecome, Pod: n.folder.request(pod)}, nil)
+	closeAll(reply.files)
+	switch {
+	case err == nil:
+		return nil
+	case reply.Step == stepHostname || reply.Step == stepNetwork:
+		return explain(reply.Step, err)
+	}
+	return fmt.Errorf("%s: %w", stepFiles, err)
+}
+
+// endNetwork ends what is behind the link, and takes the pod's files away.
+func (n *namespaces) endNetwork() error {
+	n.becoming.Lock()
+	defer n.becoming.Unlock()
+	if n.link != nil {
+		_ = n.link.Close()
+		n.link = nil
+	}
+	if network := n.net.Load(); network != nil {
+		network.close()
+	}
+	if n.diag != nil {
+		n.diag.close()
+	}
+	return n.folder.remove()
 }
 
 // namespaceAttributes are the flags of the real run, which the probe uses as well.
@@ -234,23 +281,18 @@ func (n *namespaces) shutdown(ctx context.Context) error {
 	if host != nil {
 		err = errors.Join(err, host.close(ctx, closeGrace))
 	}
-	n.net.close()
-	n.diag.close()
-	return errors.Join(err, n.folder.remove())
+	return errors.Join(err, n.endNetwork())
 }
 
 // undo takes away what a failed build has made.
 func (n *namespaces) undo(ctx context.Context) {
+	if n.enter != nil {
+		n.enter.close()
+	}
 	if n.super != nil {
 		_ = n.super.close(ctx, 0)
 	}
-	if n.net != nil {
-		n.net.close()
-	}
-	if n.diag != nil {
-		n.diag.close()
-	}
-	_ = n.folder.remove()
+	_ = n.endNetwork()
 }
 
 // addresses of the pod, one of each family at most.

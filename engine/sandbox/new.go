@@ -7,11 +7,11 @@ import (
 	"log/slog"
 )
 
-// New makes the most faithful sandbox that this machine can give: namespaces when
-// there is a Pod and they work here, else loopback, whose limits say why.
+// New makes the most faithful sandbox that this machine can give: namespaces where
+// they work, else loopback, whose limits say why.
 func New(ctx context.Context, cfg Config, log *slog.Logger) (Sandbox, error) {
 	switch {
-	case cfg.Mode == ModeLoopback, cfg.Mode == "" && cfg.Pod == nil:
+	case cfg.Mode == ModeLoopback:
 		return NewLoopback(ctx, cfg, log)
 	case cfg.Mode != "" && cfg.Mode != ModeNamespaces:
 		return nil, fmt.Errorf("there is no mode %q", cfg.Mode)
@@ -32,12 +32,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (Sandbox, error) {
 	return b, nil
 }
 
-// Describe tells the mode that New chooses without a Pod, and its limits, before
-// there is a session.
-func Describe() (Mode, []string) { return ModeLoopback, loopbackLimits() }
-
-// DescribePod tells the mode that New chooses for a Pod. It tries.
-func DescribePod(ctx context.Context) (Mode, []string) {
+// Describe tells the mode that New chooses on this machine and its limits, before
+// there is a session. It tries.
+func Describe(ctx context.Context) (Mode, []string) {
 	err := Probe(ctx)
 	var unavailable *UnavailableError
 	switch {
@@ -59,11 +56,4 @@ func sentence(e *UnavailableError) string {
 		text += " " + e.Fix
 	}
 	return text
-}
-
-// noResolver is the probe's: nobody asks it.
-type noResolver struct{}
-
-func (noResolver) Resolve(context.Context, []byte) ([]byte, error) {
-	return nil, errors.New("no resolver")
 }

@@ -19,8 +19,9 @@ func (n *namespaces) Dial(ctx context.Context, source netip.AddrPort, port int) 
 	if state.PID == 0 {
 		return nil, notListening(port)
 	}
-	if state.addr.IsValid() && !state.bound.IsLoopback() {
-		conn, err := n.net.dial(ctx, source, port)
+	network := n.net.Load()
+	if network != nil && state.addr.IsValid() && !state.bound.IsLoopback() {
+		conn, err := network.dial(ctx, source, port)
 		if err == nil || !errors.Is(err, syscall.ECONNREFUSED) {
 			return conn, err
 		}

@@ -35,6 +35,10 @@ func (in *innerInit) handleNamespaces(m initMessage) {
 		in.seen = in.seen || err == nil
 		reply.Step, reply.Device = made.step, made.device
 		in.answerRaw(reply, err, made.fds)
+	case m.request.Op == opBecome && m.request.Pod != nil:
+		var err error
+		reply.Step, err = becomePod(*m.request.Pod)
+		in.answer(reply, err, nil)
 	case m.request.Op == opConnect:
 		// It may wait; the processes need the init meanwhile.
 		go func() {
@@ -84,15 +88,9 @@ func setUp(s initSetup) (made madeNamespaces, err error) {
 			return made, fmt.Errorf("mount: %w", err)
 		}
 	}
-	if s.Hostname != "" {
-		made.step = stepHostname
-		if err := unix.Sethostname([]byte(s.Hostname)); err != nil {
-			return made, fmt.Errorf("sethostname: %w", err)
-		}
-	}
 	made.step = stepNetwork
 	freed := freePorts()
-	fd, device, err := makePodLink(s.Addresses, s.NoTUN)
+	fd, device, err := makePodLink(s.NoTUN)
 	if err != nil {
 		return made, err
 	}
@@ -103,12 +101,20 @@ func setUp(s initSetup) (made madeNamespaces, err error) {
 	}
 	made.fds = append(made.fds, diag)
 	showOwnDevices()
-	made.step = stepFiles
-	if err := mountPodFiles(s); err != nil {
-		return made, err
-	}
 	made.step = stepDrop
 	return made, dropForChildren(!freed)
+}
+
+func becomePod(pod initPod) (step string, err error) {
+	if pod.Hostname != "" {
+		if err := unix.Sethostname([]byte(pod.Hostname)); err != nil {
+			return stepHostname, fmt.Errorf("sethostname: %w", err)
+		}
+	}
+	if err := addressPodLink(pod.Addresses); err != nil {
+		return stepNetwork, err
+	}
+	return stepFiles, mountPodFiles(pod)
 }
 
 // showOwnDevices mounts a fresh /sys, read-only as a pod's: the workstation's shows

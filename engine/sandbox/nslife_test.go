@@ -226,7 +226,7 @@ func TestManyConnections(t *testing.T) {
 				t.Fatal(got)
 			}
 			eventually(t, "no descriptor is left of 3,500 connections", func() bool { return openFiles(t) <= before })
-			eventually(t, "no connection is known any more", func() bool { return box.net.stack.Stats().TCP.CurrentEstablished.Value() == 0 })
+			eventually(t, "no connection is known any more", func() bool { return box.net.Load().stack.Stats().TCP.CurrentEstablished.Value() == 0 })
 		})
 	}
 }

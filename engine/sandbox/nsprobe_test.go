@@ -145,10 +145,9 @@ func TestNewChoosesTheMode(t *testing.T) {
 		want Mode
 		bad  bool
 	}{
-		{"no pod", Config{}, ModeLoopback, false},
+		{"no pod yet", Config{}, ModeNamespaces, false},
 		{"a pod", Config{Pod: testPod()}, ModeNamespaces, false},
 		{"loopback forced", Config{Pod: testPod(), Mode: ModeLoopback}, ModeLoopback, false},
-		{"namespaces forced without a pod", Config{Mode: ModeNamespaces}, "", true},
 		{"no such mode", Config{Mode: "vm"}, "", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -168,7 +167,7 @@ func TestNewChoosesTheMode(t *testing.T) {
 			}
 		})
 	}
-	if mode, limits := DescribePod(t.Context()); mode != ModeNamespaces || len(limits) == 0 {
-		t.Errorf("DescribePod: %s, %v", mode, limits)
+	if mode, limits := Describe(t.Context()); mode != ModeNamespaces || len(limits) == 0 {
+		t.Errorf("Describe: %s, %v", mode, limits)
 	}
 }

@@ -23,7 +23,7 @@ type podFiles struct {
 
 // mountPodFiles puts the pod's files at their paths in this mount namespace. The
 // workstation's own files are covered, never changed.
-func mountPodFiles(s initSetup) error {
+func mountPodFiles(s initPod) error {
 	var sources []*os.File
 	defer func() { closeAll(sources) }()
 	for _, m := range s.Mounts {

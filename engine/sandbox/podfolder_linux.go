@@ -48,10 +48,10 @@ func newPodFolder(dir string, pod *Pod) (podFolder, error) {
 	return f, nil
 }
 
-// setup is what the init is asked for.
-func (f podFolder) setup(pod *Pod, how variant) *initSetup {
-	s := &initSetup{
-		Hostname: pod.Hostname, Proc: how.pid, NoTUN: how.noTUN, Addresses: pod.addresses(), Stage: octets(filepath.Join(f.path, "stage")),
+// request is what the init is asked for.
+func (f podFolder) request(pod *Pod) *initPod {
+	s := &initPod{
+		Hostname: pod.Hostname, Addresses: pod.addresses(), Stage: octets(filepath.Join(f.path, "stage")),
 		// Resolvers of the workstation that libraries ask by a Unix socket, past resolv.conf.
 		Hide: toOctets([]string{"/run/systemd/resolve", "/run/nscd", "/var/run/nscd"}),
 	}

@@ -34,7 +34,7 @@ const virtioHeaderSize = 10
 
 // makePodLink makes the only link of this network namespace, and gives the
 // descriptor behind which our netstack is the rest of the world.
-func makePodLink(addresses []netip.Addr, noTUN bool) (fd int, device string, err error) {
+func makePodLink(noTUN bool) (fd int, device string, err error) {
 	if lo, err := net.InterfaceByName("lo"); err != nil {
 		return -1, "", err
 	} else if err := setLinkUp(lo.Index, 0, false); err != nil {
@@ -52,20 +52,26 @@ func makePodLink(addresses []netip.Addr, noTUN bool) (fd int, device string, err
 			return -1, "", err
 		}
 	}
-	if err := upPodLink(addresses, device == deviceVeth); err != nil {
+	if err := upPodLink(device == deviceVeth); err != nil {
 		_ = unix.Close(fd)
 		return -1, "", err
 	}
 	return fd, device, nil
 }
 
-func upPodLink(addresses []netip.Addr, noarp bool) error {
+func upPodLink(noarp bool) error {
 	link, err := net.InterfaceByName(podLinkName)
 	if err != nil {
 		return err
 	}
 	quietIPv6(podLinkName)
-	if err := setLinkUp(link.Index, podMTU, noarp); err != nil {
+	return setLinkUp(link.Index, podMTU, noarp)
+}
+
+// addressPodLink gives the link the pod's addresses, and makes it the way to all others.
+func addressPodLink(addresses []netip.Addr) error {
+	link, err := net.InterfaceByName(podLinkName)
+	if err != nil {
 		return err
 	}
 	routed := map[byte]bool{}

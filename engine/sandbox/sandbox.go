@@ -41,7 +41,7 @@ type Config struct {
 	// Forwards are listeners on the workstation's 127.0.0.1: local port to the cluster's
 	// "host:port". Mode loopback only: namespaces have no need of them.
 	Forwards map[int]string
-	// Pod is what namespaces are made of; nil = loopback.
+	// Pod is what the sandbox becomes at once; nil = it is told later, by Become.
 	Pod *Pod
 	// Mode forces a mode, "" = the most faithful one that works here.
 	Mode Mode
@@ -93,6 +93,10 @@ type Sandbox interface {
 	Mode() Mode
 	// Limits are sentences about what does not work in this mode.
 	Limits() []string
+	// Become makes it that pod, once. What was started before finds itself there too; until
+	// then it has the workstation's files, and in namespaces no network but a loopback of
+	// its own, so that a debug adapter can start while the pod is not known yet.
+	Become(ctx context.Context, pod *Pod) error
 	// Start starts a process inside. The tree of a sandbox ends with it, whatever way this process dies.
 	Start(ctx context.Context, cmd Command) (Process, error)
 	// Enter gives the command line that runs args inside, for programs that others start (runInTerminal).
@@ -109,6 +113,9 @@ type Sandbox interface {
 	// Close ends the whole process tree and undoes everything. It may be called twice. Bounded by ctx.
 	Close(ctx context.Context) error
 }
+
+// ErrBecame is returned when a sandbox is told a second pod.
+var ErrBecame = errors.New("the sandbox is a pod already")
 
 // ErrClosed is returned by a sandbox that was closed.
 var ErrClosed = errors.New("sandbox is closed")

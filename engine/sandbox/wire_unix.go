@@ -32,8 +32,10 @@ const (
 	opSignal   initOp = "signal"
 	opEnd      initOp = "end"
 	opShutdown initOp = "shutdown"
-	// opSetup makes the pod's network, names and files; opConnect connects to a loopback address inside.
+	// opSetup makes the network's link, opBecome the pod's addresses, names and files;
+	// opConnect connects to a loopback address inside.
 	opSetup   initOp = "setup"
+	opBecome  initOp = "become"
 	opConnect initOp = "connect"
 )
 
@@ -54,18 +56,23 @@ type initRequest struct {
 	// GraceMillis is how long processes may take to end by themselves after SIGTERM.
 	GraceMillis int64      `json:"graceMillis,omitempty"`
 	Setup       *initSetup `json:"setup,omitempty"`
+	Pod         *initPod   `json:"pod,omitempty"`
 	// Address is where opConnect connects to.
 	Address netip.AddrPort `json:"address,omitzero"`
 }
 
-// initSetup is what an init is to make of its namespaces.
+// initSetup is what an init is to make of its namespaces at first.
 type initSetup struct {
-	Hostname string `json:"hostname"`
 	// Proc: with a PID namespace /proc is mounted anew.
-	Proc      bool         `json:"proc"`
-	Addresses []netip.Addr `json:"addresses"`
+	Proc bool `json:"proc"`
 	// NoTUN makes a veth pair even where a TUN device could be had.
 	NoTUN bool `json:"noTUN,omitempty"`
+}
+
+// initPod is what it is to make of them when the pod is known.
+type initPod struct {
+	Hostname  string       `json:"hostname"`
+	Addresses []netip.Addr `json:"addresses"`
 	// Stage is an empty folder for the init to mount on.
 	Stage  octets      `json:"stage"`
 	Mounts []initMount `json:"mounts"`
@@ -107,7 +114,7 @@ type initReply struct {
 	Error string `json:"error,omitempty"`
 	// NotFound: there is no such program.
 	NotFound bool `json:"notFound,omitempty"`
-	// Step is what opSetup failed at, Device what its link is.
+	// Step is what opSetup or opBecome failed at, Device what the link is.
 	Step   string `json:"step,omitempty"`
 	Device string `json:"device,omitempty"`
 	Exited bool   `json:"exited,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/kubetunnel/kubetunnel/engine"
 	"github.com/kubetunnel/kubetunnel/engine/cluster"
@@ -23,6 +24,9 @@ type backend struct {
 	folder     string
 	stopWatch  func()
 }
+
+// probeTimeout bounds the trial of a sandbox.
+const probeTimeout = 5 * time.Second
 
 var _ cli.Backend = (*backend)(nil)
 
@@ -44,7 +48,9 @@ func newBackend(path string, terminal *cli.Streams, log *slog.Logger) (*backend,
 }
 
 func (b *backend) Capabilities() protocol.ServerCapabilities {
-	mode, limits := sandbox.Describe()
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	defer cancel()
+	mode, limits := sandbox.Describe(ctx)
 	return protocol.ServerCapabilities{Adapters: debug.Adapters(), Sandbox: protocol.SandboxInfo{Mode: string(mode), Limits: limits}}
 }
 

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 
 	"github.com/kubetunnel/kubetunnel/engine"
 	"github.com/kubetunnel/kubetunnel/engine/cluster"
@@ -30,11 +32,11 @@ func newRooms(kubeconfig *cluster.Kubeconfig, folder string, terminal *cli.Strea
 		},
 		Link: func(cfg engine.LinkConfig) (engine.Link, error) { return link.New(cfg, log) },
 		Sandbox: func(ctx context.Context, dir string, way engine.Link) (engine.Sandbox, error) {
-			box, err := sandbox.New(ctx, sandbox.Config{Dir: dir, Cluster: way}, log)
+			box, err := sandbox.New(ctx, sandbox.Config{Dir: dir, Cluster: way, Mode: sandbox.Mode(os.Getenv(sandboxVariable))}, log)
 			if err != nil {
-				return nil, err
+				return nil, protocol.Errorf(protocol.CodeSandboxFailed, "the sandbox can't be made: %w", err)
 			}
-			return sandboxRoom{box}, nil
+			return sandboxRoom{Sandbox: box, dir: dir, link: way}, nil
 		},
 		Debugger: func(ctx context.Context, cfg engine.DebuggerConfig) (engine.Debugger, error) {
 			return newDebugger(ctx, cfg, folder, terminal, log)
@@ -125,7 +127,46 @@ func (r interceptRoom) Status() (engine.InterceptStatus, <-chan struct{}) {
 func (r interceptRoom) Restored(ctx context.Context) ([]string, error) { return r.WaitRestored(ctx) }
 
 // sandboxRoom is a sandbox.Sandbox as the engine sees it.
-type sandboxRoom struct{ sandbox.Sandbox }
+type sandboxRoom struct {
+	sandbox.Sandbox
+	dir  string
+	link engine.Link
+}
+
+// sandboxVariable forces a mode of the sandbox.
+const sandboxVariable = "KUBETUNNEL_SANDBOX"
+
+func (r sandboxRoom) Become(ctx context.Context, pod *engine.Pod) error {
+	return r.Sandbox.Become(ctx, r.pod(pod))
+}
+
+// pod is the pod as the sandbox wants it. The session's own folder is the last
+// mount: it is needed where it is, whatever of the pod covers the folder above.
+func (r sandboxRoom) pod(from *engine.Pod) *sandbox.Pod {
+	pod := &sandbox.Pod{Hostname: from.Hostname, Resolver: r.link, ResolvConf: []byte(from.ResolvConf)}
+	if from.ResolvConf == "" {
+		pod.ResolvConf = defaultResolvConf(from.Namespace)
+	}
+	if from.Hosts != "" {
+		pod.Hosts = []byte(from.Hosts)
+	}
+	for _, text := range from.Addresses {
+		if address, err := netip.ParseAddr(text); err == nil {
+			pod.Addresses = append(pod.Addresses, address)
+		}
+	}
+	for _, f := range from.Files {
+		pod.Mounts = append(pod.Mounts, sandbox.Mount{Path: f.Path, Source: f.Source, ReadOnly: f.ReadOnly})
+	}
+	pod.Mounts = append(pod.Mounts, sandbox.Mount{Path: r.dir, Source: r.dir})
+	return pod
+}
+
+// defaultResolvConf finds a namespace's names as the kubelet's does, where nothing of
+// the pod is inherited. The address stands for the cluster's resolver.
+func defaultResolvConf(namespace string) []byte {
+	return fmt.Appendf(nil, "search %s.svc.cluster.local svc.cluster.local cluster.local\nnameserver 169.254.77.3\noptions ndots:5\n", namespace)
+}
 
 func (r sandboxRoom) Dial(ctx context.Context, source string, port int) (net.Conn, error) {
 	// A source that can't be read is shown as none.
