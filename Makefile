@@ -57,11 +57,16 @@ test-go: $(DELVE) ## unit tests, with the race detector
 
 .PHONY: test-e2e
 test-e2e: images $(DELVE) ## end-to-end tests on a real cluster
-	KUBETUNNEL_E2E=1 go test -race -count=1 -timeout 25m ./test/e2e/...
+	go build -race -trimpath -ldflags '$(LDFLAGS)' -o bin/race/ ./server/cmd/tunnel-server
+	KUBETUNNEL_E2E=1 KUBETUNNEL_TEST_SERVER=bin/race/tunnel-server GORACE=atexit_sleep_ms=0 go test -race -count=1 -timeout 25m ./test/e2e/...
 
 .PHONY: bench
 bench: images $(DELVE) ## measure; writes build/bench.json
 	@go run ./test/bench
+
+.PHONY: test-operator
+test-operator: build ## the controller's tests, on a real cluster without an operator
+	@./scripts/with-devcluster.sh ktcontroller go test -race -count=1 -timeout 15m ./operator/controller
 
 FUZZTIME ?= 10s
 .PHONY: fuzz

@@ -16,6 +16,7 @@ finish() {
 }
 trap finish EXIT
 
+./scripts/compiler.sh
 say "build"
 make --no-print-directory build
 if [ "${KUBETUNNEL_TEST_CLUSTER:-}" != existing ]; then
@@ -27,6 +28,12 @@ make --no-print-directory lint
 
 say "unit tests"
 make --no-print-directory test-go
+
+say "fuzz targets, a few seconds each"
+make --no-print-directory fuzz FUZZTIME=5s
+
+say "the controller on a real cluster"
+make --no-print-directory test-operator
 
 say "end-to-end tests on a real cluster"
 make --no-print-directory test-e2e

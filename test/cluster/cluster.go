@@ -46,7 +46,7 @@ func Up(ctx context.Context, name string, say func(string)) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{Root: root, Server: filepath.Join(root, "bin", "tunnel-server"), name: name}
+	c := &Cluster{Root: root, Server: serverPath(root), name: name}
 	if Existing() {
 		c.Kubeconfig = os.Getenv("KUBECONFIG")
 	} else {
@@ -70,6 +70,19 @@ func Up(ctx context.Context, name string, say func(string)) (*Cluster, error) {
 	c.Rest.QPS = -1
 	c.Kube, err = kubernetes.NewForConfig(c.Rest)
 	return c, err
+}
+
+// serverPath is where tunnel-server is; KUBETUNNEL_TEST_SERVER names another one, such
+// as that with the race detector.
+func serverPath(root string) string {
+	path := os.Getenv("KUBETUNNEL_TEST_SERVER")
+	if path == "" {
+		path = filepath.Join("bin", "tunnel-server")
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(root, path)
+	}
+	return path
 }
 
 // Down takes down what Up brought up.

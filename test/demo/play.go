@@ -178,10 +178,6 @@ func (p *play) call(ctx context.Context) (*answer, error) {
 
 func (p *play) breakAndLook(ctx context.Context) error {
 	p.show.title("A client in the cluster calls web")
-	host, err := os.Hostname()
-	if err != nil {
-		return err
-	}
 	stop := make(chan struct{})
 	answers := make(chan *answer, 20*atOnce)
 	failed := make(chan error, 20*atOnce)
@@ -225,7 +221,7 @@ func (p *play) breakAndLook(ctx context.Context) error {
 	if err := p.debugger.Continue(ctx, stopped.Body.ThreadId); err != nil {
 		return err
 	}
-	return p.collect(ctx, host, answers, failed)
+	return p.collect(ctx, answers, failed)
 }
 
 func (p *play) look(ctx context.Context, thread int) error {
@@ -260,16 +256,20 @@ func (p *play) look(ctx context.Context, thread int) error {
 }
 
 // collect waits for an answer that the workstation gave, and counts those of the origin.
-func (p *play) collect(ctx context.Context, host string, answers <-chan *answer, failed <-chan error) error {
+func (p *play) collect(ctx context.Context, answers <-chan *answer, failed <-chan error) error {
 	origin := 0
 	for {
 		select {
 		case a := <-answers:
-			if a.Cart.ServedBy != host {
+			here, err := p.cluster.AtWorkstation(ctx, namespace, a.Cart.ServedBy)
+			if err != nil {
+				return err
+			}
+			if !here {
 				origin++
 				continue
 			}
-			p.show.done("the answer came from this workstation (%s), through %s in the cluster", host, a.ServedBy)
+			p.show.done("the answer came from this workstation, as %s, through %s in the cluster", a.Cart.ServedBy, a.ServedBy)
 			p.show.block(fmt.Sprintf("from its Deployment %s, from a ConfigMap %s, from a Secret %s, from its image %s",
 				a.Cart.Settings["currency"], a.Cart.Settings["region"], a.Cart.Settings["token"], a.Cart.Settings["edition"]))
 			p.show.block("mounted file: " + a.Cart.Settings["banner"])

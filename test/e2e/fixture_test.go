@@ -149,24 +149,22 @@ func callCart(ctx context.Context) (*cartAnswer, error) {
 	return &a, json.Unmarshal(raw, &a)
 }
 
-func hostname(t *testing.T) string {
-	t.Helper()
-	name, err := os.Hostname()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return name
+// here tells whether the workstation has answered.
+func here(ctx context.Context, a *cartAnswer) (bool, error) {
+	return world.AtWorkstation(ctx, shop, a.ServedBy)
 }
 
 // waitServedBy waits until cart is answered by the workstation, or by the origin.
 func waitServedBy(ctx context.Context, t *testing.T, workstation bool) *cartAnswer {
 	t.Helper()
-	host := hostname(t)
 	var answer *cartAnswer
 	err := cluster.Wait(ctx, fmt.Sprintf("an answer of the workstation=%v", workstation), func() (bool, error) {
 		var err error
-		answer, err = callCart(ctx)
-		return err == nil && (answer.ServedBy == host) == workstation, err
+		if answer, err = callCart(ctx); err != nil {
+			return false, err
+		}
+		is, err := here(ctx, answer)
+		return err == nil && is == workstation, err
 	})
 	if err != nil {
 		t.Fatal(err)
