@@ -47,6 +47,8 @@ type Link struct {
 	connections, active, in, out atomic.Int64
 	origin                       atomic.Int64
 	domain                       atomic.Pointer[clusterNames]
+
+	followers sync.WaitGroup // one per mount that is kept up to date
 }
 
 // Lease is how long a link tries to come back before it gives up.
@@ -202,5 +204,6 @@ func (l *Link) Close() error {
 	if l.kept != nil {
 		<-l.kept
 	}
+	l.followers.Wait()
 	return nil
 }

@@ -44,12 +44,18 @@ func (l *Link) open(ctx context.Context, h tunnel.Header) (tunnel.Stream, error)
 	return session.Open(ctx, h)
 }
 
-// DialContext connects from the pod to "host:port". Only TCP is carried.
+// DialContext connects from the pod to "host:port". A connection by UDP keeps the
+// boundaries of messages.
 func (l *Link) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	if !strings.HasPrefix(network, "tcp") {
+	kind := tunnel.KindTCP
+	switch network {
+	case "tcp", "tcp4", "tcp6":
+	case "udp", "udp4", "udp6":
+		kind = tunnel.KindUDP
+	default:
 		return nil, &net.OpError{Op: "dial", Net: network, Err: net.UnknownNetworkError(network)}
 	}
-	s, err := l.open(ctx, tunnel.Header{Kind: tunnel.KindTCP, Target: address})
+	s, err := l.open(ctx, tunnel.Header{Kind: kind, Target: address})
 	if err == nil {
 		err = s.Accepted(ctx)
 		if err != nil {
@@ -59,8 +65,20 @@ func (l *Link) DialContext(ctx context.Context, network, address string) (net.Co
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: dialError(address, err)}
 	}
+	if kind == tunnel.KindUDP {
+		return &datagramConn{Conn: s, messages: tunnel.NewDatagrams(s)}, nil
+	}
 	return s, nil
 }
+
+// datagramConn is a stream of datagrams as a connection.
+type datagramConn struct {
+	net.Conn
+	messages *tunnel.Datagrams
+}
+
+func (c *datagramConn) Read(b []byte) (int, error)  { return c.messages.Read(b) }
+func (c *datagramConn) Write(b []byte) (int, error) { return c.messages.Write(b) }
 
 // dialError gives the far side's refusal as what it was there.
 func dialError(address string, err error) error {

@@ -2,39 +2,67 @@ package link
 
 import (
 	"context"
-	"io"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 
 	"github.com/kubetunnel/kubetunnel/engine"
 	"github.com/kubetunnel/kubetunnel/engine/tunnel"
 )
 
-// Pod fetches what the twin tells of the app's container.
+// Pod fetches what the twin tells of the app's container; the files are put below
+// dir, and kept up to date there until the link is closed.
 func (l *Link) Pod(ctx context.Context, dir string) (*engine.Pod, error) {
 	e, err := l.environment(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l.domain.Store(parseResolv(e.ResolvConf))
-	return &engine.Pod{Env: e.Env, Hostname: e.Hostname, Addresses: e.PodIPs, ResolvConf: e.ResolvConf}, nil
+	pod := &engine.Pod{Env: e.Env, Hostname: e.Hostname, Addresses: e.PodIPs, ResolvConf: e.ResolvConf, Hosts: e.Hosts}
+	for i, m := range e.Mounts {
+		source, err := l.fetchMount(ctx, m, filepath.Join(dir, strconv.Itoa(i)))
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil:
+			pod.Notes = append(pod.Notes, fmt.Sprintf("%s is not the app's here: %v.", m.Path, err))
+			continue
+		case m.Volume == tunnel.VolumeScratch:
+			pod.Notes = append(pod.Notes, m.Path+" is empty: it is a scratch volume of each pod.")
+		case m.Volume == tunnel.VolumeOther && !m.File:
+			pod.Notes = append(pod.Notes, m.Path+" is a copy: what is written there stays on this workstation.")
+		}
+		pod.Files = append(pod.Files, engine.PodFile{Path: m.Path, Source: source, ReadOnly: m.ReadOnly})
+	}
+	return pod, nil
 }
 
-// Resolve TEMP
-func (l *Link) Resolve(ctx context.Context, message []byte) ([]byte, error) {
-	s, err := l.open(ctx, tunnel.Header{Kind: tunnel.KindDNS})
+// fetchMount puts a mount's content at path and gives the folder or file to be shown.
+func (l *Link) fetchMount(ctx context.Context, m tunnel.Mount, path string) (source string, err error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return "", err
+	}
+	if m.Volume == tunnel.VolumeScratch {
+		return path, nil
+	}
+	f, err := openFolder(path)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	defer func() { _ = s.Reset() }()
-	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
-	defer stop()
-	if _, err := s.Write(append([]byte{byte(len(message) >> 8), byte(len(message))}, message...)); err != nil {
-		return nil, err
+	follow := &mountFollower{link: l, path: m.Path, folder: f}
+	if err := follow.begin(ctx); err != nil {
+		f.close()
+		return "", err
 	}
-	var n [2]byte
-	if _, err := io.ReadFull(s, n[:]); err != nil {
-		return nil, err
+	if m.File || m.Volume != tunnel.VolumeUpdated {
+		// The kubelet does not update these either.
+		follow.end()
+	} else {
+		l.followers.Go(follow.run)
 	}
-	b := make([]byte, int(n[0])<<8|int(n[1]))
-	_, err = io.ReadFull(s, b)
-	return b, err
+	if m.File {
+		return filepath.Join(path, tunnel.MountFile), nil
+	}
+	return path, nil
 }

@@ -19,7 +19,8 @@ const (
 	KindUDP Kind = "udp"
 	// KindDNS: DNS messages with a two-byte length (RFC 1035 section 4.2.2), to the pod's resolver.
 	KindDNS Kind = "dns"
-	// KindFile: the files of the app's mounts.
+	// KindFile: the content of the mount Header.Target, one line of MountContent and
+	// another one after each change.
 	KindFile Kind = "file"
 	// KindEnv: the environment of the app's container, one JSON Environment.
 	KindEnv Kind = "env"
@@ -50,8 +51,12 @@ type Environment struct {
 	GID     int    `json:"gid"`
 	// ResolvConf is the pod's /etc/resolv.conf.
 	ResolvConf string `json:"resolvConf"`
+	// Hosts is the pod's /etc/hosts.
+	Hosts string `json:"hosts,omitempty"`
 	// PodIPs are the agent pod's addresses.
 	PodIPs []string `json:"podIPs,omitempty"`
+	// Mounts are the app container's volume mounts.
+	Mounts []Mount `json:"mounts,omitempty"`
 }
 
 // ServeState is the set of the Service's ports on which the workstation listens.

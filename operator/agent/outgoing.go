@@ -19,14 +19,20 @@ func (c *client) handle(ctx context.Context, s tunnel.Stream) {
 		c.handleServe(s)
 	case tunnel.KindTCP:
 		c.agent.connect(ctx, s, h.Target)
+	case tunnel.KindUDP:
+		c.agent.connectUDP(ctx, s, h.Target)
 	case tunnel.KindDNS:
 		c.handleDNS(ctx, s)
 	case tunnel.KindEnv:
 		c.handleEnv(ctx, s)
+	case tunnel.KindFile:
+		c.handleFile(ctx, s, h.Target)
 	default:
 		_ = s.Refuse(tunnel.RefusedUnsupported, "this agent does not know streams of kind "+string(h.Kind))
 	}
 }
+
+func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
 // maxOutgoing bounds the connections that are made from the pod at a time.
 const maxOutgoing = 4096

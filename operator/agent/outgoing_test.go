@@ -38,13 +38,13 @@ func TestStreamsThatCantBeServedAreRefusedWithTheReason(t *testing.T) {
 		header tunnel.Header
 		want   tunnel.RefuseCode
 	}{
-		"nobody listens":   {tunnel.Header{Kind: tunnel.KindTCP, Target: closed}, tunnel.RefusedConnection},
-		"no port":          {tunnel.Header{Kind: tunnel.KindTCP, Target: "127.0.0.1"}, tunnel.RefusedInternal},
-		"no target":        {tunnel.Header{Kind: tunnel.KindTCP}, tunnel.RefusedInternal},
-		"datagrams":        {tunnel.Header{Kind: tunnel.KindUDP, Target: closed}, tunnel.RefusedUnsupported},
-		"files":            {tunnel.Header{Kind: tunnel.KindFile}, tunnel.RefusedUnsupported},
-		"an unknown kind":  {tunnel.Header{Kind: "telepathy"}, tunnel.RefusedUnsupported},
-		"env without twin": {tunnel.Header{Kind: tunnel.KindEnv}, tunnel.RefusedUnsupported},
+		"nobody listens":       {tunnel.Header{Kind: tunnel.KindTCP, Target: closed}, tunnel.RefusedConnection},
+		"no port":              {tunnel.Header{Kind: tunnel.KindTCP, Target: "127.0.0.1"}, tunnel.RefusedInternal},
+		"no target":            {tunnel.Header{Kind: tunnel.KindTCP}, tunnel.RefusedInternal},
+		"datagrams to no port": {tunnel.Header{Kind: tunnel.KindUDP, Target: "127.0.0.1"}, tunnel.RefusedInternal},
+		"files without twin":   {tunnel.Header{Kind: tunnel.KindFile}, tunnel.RefusedUnsupported},
+		"an unknown kind":      {tunnel.Header{Kind: "telepathy"}, tunnel.RefusedUnsupported},
+		"env without twin":     {tunnel.Header{Kind: tunnel.KindEnv}, tunnel.RefusedUnsupported},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -20,10 +20,11 @@ const (
 
 // Twin runs in the app's own image: it answers the agent's questions about its
 // container until ctx ends, and connects again whenever the agent has gone.
-func Twin(ctx context.Context, socket string) {
+func Twin(ctx context.Context, socket string, mounts []tunnel.Mount) {
+	t := twin{mounts: mounts}
 	rest := twinFirstPause
 	for ctx.Err() == nil {
-		if answered := answerAgent(ctx, socket); answered {
+		if answered := t.answerAgent(ctx, socket); answered {
 			rest = twinFirstPause
 		}
 		pause(ctx, rest)
@@ -31,8 +32,13 @@ func Twin(ctx context.Context, socket string) {
 	}
 }
 
+// twin is the app's container as far as the agent may ask for it.
+type twin struct {
+	mounts []tunnel.Mount
+}
+
 // answerAgent answers one agent until the connection ends.
-func answerAgent(ctx context.Context, socket string) (answered bool) {
+func (t *twin) answerAgent(ctx context.Context, socket string) (answered bool) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", socket)
 	if err != nil {
@@ -43,7 +49,7 @@ func answerAgent(ctx context.Context, socket string) (answered bool) {
 	defer stop()
 	lines := bufio.NewScanner(conn)
 	for lines.Scan() {
-		if err := json.NewEncoder(conn).Encode(answerTo(lines.Bytes())); err != nil {
+		if err := json.NewEncoder(conn).Encode(t.answerTo(lines.Bytes())); err != nil {
 			return answered
 		}
 		answered = true
@@ -51,25 +57,41 @@ func answerAgent(ctx context.Context, socket string) (answered bool) {
 	return answered
 }
 
-func answerTo(line []byte) twinAnswer {
+func (t *twin) answerTo(line []byte) twinAnswer {
 	var q twinRequest
 	if err := json.Unmarshal(line, &q); err != nil {
 		return twinAnswer{Error: err.Error()}
 	}
-	if q.Op == opEnv {
-		return twinAnswer{Env: ownEnvironment()}
+	switch q.Op {
+	case opEnv:
+		return twinAnswer{Env: t.environment()}
+	case opMount:
+		content, err := t.content(q.Path, q.Unless)
+		if err != nil {
+			return twinAnswer{Error: err.Error()}
+		}
+		return twinAnswer{Content: content}
 	}
 	return twinAnswer{Error: fmt.Sprintf("this twin does not know %q", q.Op)}
 }
 
-// ownEnvironment is the container as this process sees it. What can't be had
+// environment is the container as this process sees it. What can't be had
 // (a working folder that is not readable, no resolv.conf) is left out.
-func ownEnvironment() *tunnel.Environment {
+func (t *twin) environment() *tunnel.Environment {
 	e := &tunnel.Environment{Env: os.Environ(), UID: os.Getuid(), GID: os.Getgid(), PodIPs: podIPs()}
 	e.Hostname, _ = os.Hostname()
 	e.Workdir, _ = os.Getwd()
 	if content, err := os.ReadFile("/etc/resolv.conf"); err == nil {
 		e.ResolvConf = string(content)
+	}
+	if content, err := os.ReadFile("/etc/hosts"); err == nil {
+		e.Hosts = string(content)
+	}
+	for _, m := range t.mounts {
+		if info, err := os.Stat(m.Path); err == nil {
+			m.File = !info.IsDir()
+		}
+		e.Mounts = append(e.Mounts, m)
 	}
 	return e
 }

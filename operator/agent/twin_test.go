@@ -18,7 +18,7 @@ import (
 func startTwin(t *testing.T, socket string) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var group sync.WaitGroup
-	group.Go(func() { Twin(ctx, socket) })
+	group.Go(func() { Twin(ctx, socket, nil) })
 	stop = func() { cancel(); group.Wait() }
 	t.Cleanup(stop)
 	return stop
@@ -122,7 +122,7 @@ func TestTwinThatTalksNonsenseIsLetGo(t *testing.T) {
 
 func TestTwinAnswersWhatItDoesNotKnowWithAnError(t *testing.T) {
 	for _, question := range []string{`{"op":"dance"}`, `{}`, `nonsense`} {
-		if a := answerTo([]byte(question)); a.Error == "" || a.Env != nil {
+		if a := (&twin{}).answerTo([]byte(question)); a.Error == "" || a.Env != nil {
 			t.Errorf("%s: %+v", question, a)
 		}
 	}

@@ -20,14 +20,21 @@ import (
 // answered with an error.
 type twinRequest struct {
 	Op string `json:"op"`
+	// Path is a mount's; Unless is a version that need not be sent again.
+	Path   string `json:"path,omitempty"`
+	Unless string `json:"unless,omitempty"`
 }
 
-// opEnv asks for the twin's environment.
-const opEnv = "env"
+const (
+	// opEnv asks for the twin's environment, opMount for a mount's content.
+	opEnv   = "env"
+	opMount = "mount"
+)
 
 type twinAnswer struct {
-	Error string              `json:"error,omitempty"`
-	Env   *tunnel.Environment `json:"env,omitempty"`
+	Error   string               `json:"error,omitempty"`
+	Env     *tunnel.Environment  `json:"env,omitempty"`
+	Content *tunnel.MountContent `json:"content,omitempty"`
 }
 
 const (
@@ -45,8 +52,9 @@ type twinHub struct {
 	wanted bool
 	ready  chan struct{} // closed when env is set
 
-	mu  sync.Mutex
-	env *tunnel.Environment
+	mu      sync.Mutex
+	env     *tunnel.Environment
+	present *twinConn // the last twin that has told its environment
 }
 
 func newTwinHub(wanted bool) *twinHub { return &twinHub{wanted: wanted, ready: make(chan struct{})} }
@@ -109,24 +117,43 @@ func (h *twinHub) serve(ctx context.Context, l net.Listener, log *slog.Logger, c
 			present.close()
 			continue
 		}
-		h.take(answer.Env)
+		h.take(answer.Env, present)
 		changed()
 	}
 }
 
-func (h *twinHub) take(env *tunnel.Environment) {
+func (h *twinHub) take(env *tunnel.Environment, from *twinConn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.env == nil {
 		close(h.ready)
 	}
-	h.env = env
+	h.env, h.present = env, from
+}
+
+// mount asks for a mount's content; nil when it still is the version that is known.
+func (h *twinHub) mount(ctx context.Context, path, known string) (*tunnel.MountContent, error) {
+	h.mu.Lock()
+	twin := h.present
+	h.mu.Unlock()
+	if twin == nil {
+		return nil, errNoTwin
+	}
+	answer, err := twin.ask(ctx, twinRequest{Op: opMount, Path: path, Unless: known})
+	if err != nil {
+		return nil, err
+	}
+	if answer.Content == nil || answer.Content.Version == known {
+		return nil, nil
+	}
+	return answer.Content, nil
 }
 
 // twinConn is a conversation with a twin. nil is none.
 type twinConn struct {
-	conn  net.Conn
-	lines *bufio.Scanner
+	conn   net.Conn
+	asking sync.Mutex
+	lines  *bufio.Scanner
 }
 
 func newTwinConn(conn net.Conn) *twinConn {
@@ -137,6 +164,8 @@ func newTwinConn(conn net.Conn) *twinConn {
 
 // ask puts one question, and waits for its answer for a bounded time.
 func (c *twinConn) ask(ctx context.Context, q twinRequest) (*twinAnswer, error) {
+	c.asking.Lock()
+	defer c.asking.Unlock()
 	stop := context.AfterFunc(ctx, func() { _ = c.conn.Close() })
 	defer stop()
 	if err := c.conn.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
@@ -153,10 +182,15 @@ func (c *twinConn) ask(ctx context.Context, q twinRequest) (*twinAnswer, error) 
 		return nil, fmt.Errorf("the twin's answer: %w", err)
 	}
 	if a.Error != "" {
-		return nil, fmt.Errorf("the twin answers: %s", a.Error)
+		return nil, &twinError{a.Error}
 	}
 	return &a, nil
 }
+
+// twinError is the twin's own word.
+type twinError struct{ text string }
+
+func (e *twinError) Error() string { return e.text }
 
 func (c *twinConn) close() {
 	if c != nil {

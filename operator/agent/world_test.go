@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strconv"
@@ -61,11 +62,26 @@ func listen(t *testing.T) net.Listener {
 	return must(net.Listen("tcp", "127.0.0.1:0"))(t)
 }
 
+// freePort gives a port that nobody else gets until the test ends: other runs of
+// these tests respect the name that stands for it, and the kernel gives ports of this
+// range to nobody. A port that is merely free now may be another process's a moment
+// later, and its callers would be answered by that.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l := must(net.Listen("tcp", ":0"))(t)
-	defer func() { _ = l.Close() }()
-	return portOf(t, l.Addr())
+	for range 1000 {
+		port := 20000 + rand.IntN(12000)
+		name, err := net.Listen("unix", "@kubetunnel-test-port-"+strconv.Itoa(port))
+		if err != nil {
+			continue
+		}
+		t.Cleanup(func() { _ = name.Close() })
+		if l, err := net.Listen("tcp", ":"+strconv.Itoa(port)); err == nil {
+			_ = l.Close()
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return 0
 }
 
 func portOf(t *testing.T, addr net.Addr) int {

@@ -76,7 +76,9 @@ func TestTheTwinIsTheAppInAllButItsProgram(t *testing.T) {
 	if twin.Name != twinContainer || twin.Image != "cart:1" || twin.ImagePullPolicy != corev1.PullAlways || twin.WorkingDir != "/srv" || len(twin.EnvFrom) != 1 {
 		t.Errorf("twin %+v", twin)
 	}
-	if got := strings.Join(twin.Command, " "); got != "/kt/tunnel-agent twin --socket /kt/twin.sock" {
+	list := `[{"path":"/config","volume":"updated","readOnly":true},{"path":"/scratch","volume":"scratch"},{"path":"/pictures","volume":"other"},` +
+		`{"path":"/var/run/secrets/kubernetes.io/serviceaccount","volume":"updated","readOnly":true}]`
+	if got := strings.Join(twin.Command, " "); got != "/kt/tunnel-agent twin --socket /kt/twin.sock --mounts "+list {
 		t.Errorf("command %s", got)
 	}
 	if twin.LivenessProbe != nil || twin.ReadinessProbe != nil || twin.Ports != nil {

@@ -43,14 +43,13 @@ func (b blueprint) addTwin(pod *corev1.PodSpec) {
 		Name: sharedVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}},
 	})
 	pod.Volumes = append(pod.Volumes, volumes...)
-	mounts = append(mounts, corev1.VolumeMount{Name: sharedVolume, MountPath: sharedPath})
 	pod.Containers = append(pod.Containers, corev1.Container{
 		Name: twinContainer, Image: app.Image, ImagePullPolicy: app.ImagePullPolicy,
-		Command:         []string{twinBinary, "twin", "--socket", twinSocket},
+		Command:         []string{twinBinary, "twin", "--socket", twinSocket, "--mounts", mountList(mounts, volumes)},
 		WorkingDir:      app.WorkingDir,
 		Env:             twinEnv(app, from),
 		EnvFrom:         app.EnvFrom,
-		VolumeMounts:    mounts,
+		VolumeMounts:    append(mounts, corev1.VolumeMount{Name: sharedVolume, MountPath: sharedPath}),
 		SecurityContext: app.SecurityContext,
 		Resources:       twinResources(app, volumes),
 	})

@@ -1,9 +1,13 @@
 package controller
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubetunnel/kubetunnel/engine/tunnel"
 )
 
 // volumes are those that the app's container mounts, with its mounts. Left out are
@@ -36,6 +40,34 @@ func (b blueprint) volumes(app *corev1.Container) ([]corev1.Volume, []corev1.Vol
 		mounts = append(mounts, corev1.VolumeMount{Name: tokenVolume().Name, MountPath: tokenPath, ReadOnly: true})
 	}
 	return volumes, mounts
+}
+
+// mountList tells the twin which mounts are the app's. The kubelet expands $(NAME) in
+// a command; $$ stands for $ there.
+func mountList(mounts []corev1.VolumeMount, volumes []corev1.Volume) string {
+	kinds := map[string]string{}
+	for _, v := range volumes {
+		kinds[v.Name] = volumeKind(v)
+	}
+	list := []tunnel.Mount{}
+	for _, m := range mounts {
+		list = append(list, tunnel.Mount{Path: m.MountPath, Volume: kinds[m.Name], ReadOnly: m.ReadOnly || kinds[m.Name] == tunnel.VolumeUpdated})
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		return "[]" // can't be: the list holds nothing but text
+	}
+	return strings.ReplaceAll(string(text), "$", "$$")
+}
+
+func volumeKind(v corev1.Volume) string {
+	switch {
+	case v.ConfigMap != nil, v.Secret != nil, v.Projected != nil, v.DownwardAPI != nil:
+		return tunnel.VolumeUpdated
+	case v.EmptyDir != nil, v.Ephemeral != nil:
+		return tunnel.VolumeScratch
+	}
+	return tunnel.VolumeOther
 }
 
 // unshared says why a volume can't be mounted by the twin, "" if it can.

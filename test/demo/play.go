@@ -273,7 +273,7 @@ func (p *play) collect(ctx context.Context, answers <-chan *answer, failed <-cha
 			p.show.block(fmt.Sprintf("from its Deployment %s, from a ConfigMap %s, from a Secret %s, from its image %s",
 				a.Cart.Settings["currency"], a.Cart.Settings["region"], a.Cart.Settings["token"], a.Cart.Settings["edition"]))
 			p.show.block("mounted file: " + a.Cart.Settings["banner"])
-			for name, want := range map[string]string{"currency": "EUR", "region": "eu-north", "token": "13 characters", "edition": "harvest"} {
+			for name, want := range map[string]string{"currency": "EUR", "region": "eu-north", "token": "13 characters", "edition": "harvest", "banner": "Three for two on apples today"} {
 				if a.Cart.Settings[name] != want {
 					return fmt.Errorf("the debuggee's %s is %q, the pod's %q", name, a.Cart.Settings[name], want)
 				}

@@ -57,7 +57,7 @@ func TestF5HitsABreakpointAndStopPutsEverythingBack(t *testing.T) {
 	case err := <-failed:
 		t.Fatal(err)
 	case a := <-answers:
-		for name, want := range map[string]string{"currency": "EUR", "region": "eu-north", "token": "13 characters", "edition": "harvest"} {
+		for name, want := range map[string]string{"currency": "EUR", "region": "eu-north", "token": "13 characters", "edition": "harvest", "banner": "Three for two on apples today"} {
 			if a.Settings[name] != want {
 				t.Errorf("%s is %q, in the pod %q", name, a.Settings[name], want)
 			}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/kubetunnel/kubetunnel/engine/tunnel"
 	"github.com/kubetunnel/kubetunnel/operator/agent"
 	"github.com/kubetunnel/kubetunnel/operator/version"
 )
@@ -50,9 +52,14 @@ func run(args []string) error {
 func twin(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("twin", flag.ContinueOnError)
 	socket := flags.String("socket", "/kt/twin.sock", "the agent's socket")
+	list := flags.String("mounts", "[]", "the app container's volume mounts, as JSON")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	agent.Twin(ctx, *socket)
+	var mounts []tunnel.Mount
+	if err := json.Unmarshal([]byte(*list), &mounts); err != nil {
+		return fmt.Errorf("--mounts: %w", err)
+	}
+	agent.Twin(ctx, *socket, mounts)
 	return nil
 }
