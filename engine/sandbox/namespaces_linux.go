@@ -30,6 +30,8 @@ type namespaces struct {
 
 	becoming sync.Mutex // held by Become
 	folder   podFolder
+	// hostname is the pod's, "" until it is known.
+	hostname atomic.Value
 	// net is nil until the pod is known.
 	net atomic.Pointer[podNetwork]
 	// pidNamespace is false where a fresh /proc is refused.
@@ -132,6 +134,7 @@ func (n *namespaces) Become(ctx context.Context, pod *Pod) error {
 		return err
 	}
 	n.net.Store(network)
+	n.hostname.Store(pod.Hostname)
 	reply, err := n.super.request(ctx, initRequest{Op: opBecome, Pod: n.folder.request(pod)}, nil)
 	closeAll(reply.files)
 	switch {
@@ -180,8 +183,13 @@ func namespaceAttributes(how variant) (*syscall.SysProcAttr, error) {
 
 func (n *namespaces) Mode() Mode { return ModeNamespaces }
 
-// Environ is empty: programs need no proxy.
-func (n *namespaces) Environ() []string { return nil }
+// Environ names the pod, as the kubelet does. Programs need no proxy.
+func (n *namespaces) Environ() []string {
+	if name, ok := n.hostname.Load().(string); ok && name != "" {
+		return []string{"HOSTNAME=" + name}
+	}
+	return nil
+}
 
 func (n *namespaces) Limits() []string {
 	limits := namespacesLimits()

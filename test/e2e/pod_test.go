@@ -16,10 +16,11 @@ var inside = []struct{ name, script, want string }{
 	{"search list", "cat /etc/resolv.conf", "search " + shop + ".svc.cluster.local"},
 	{"mounted ConfigMap", "cat /etc/cart/banner.txt", "Three for two on apples today"},
 	{"ConfigMap cannot be written", "echo x > /etc/cart/banner.txt || echo refused", "refused"},
-	{"token's namespace", "cat /var/run/secrets/kubernetes.io/serviceaccount/namespace", shop},
+	{"namespace of the token", "cat /var/run/secrets/kubernetes.io/serviceaccount/namespace", shop},
 	{"token", "cut -c1-3 /var/run/secrets/kubernetes.io/serviceaccount/token", "eyJ"},
 	{"variable of the image", "echo $EDITION", "harvest"},
 	{"Service variable", "echo $KUBERNETES_SERVICE_PORT", "443"},
+	{"HOSTNAME", "echo $HOSTNAME", "kt-"},
 	{"children too", "sh -c 'sh -c hostname'", "kt-"},
 }
 
@@ -28,7 +29,7 @@ func TestProcessFindsItselfInThePod(t *testing.T) {
 	restored := remember(ctx, t, shop, "cart")
 	var script strings.Builder
 	for _, q := range inside {
-		script.WriteString("echo '== " + q.name + "'\n" + q.script + " 2>&1\n")
+		script.WriteString("printf '\\n== " + q.name + "\\n'\n" + q.script + " 2>&1\n")
 	}
 	output, err := exec.CommandContext(ctx, world.Server, "--kubeconfig", kubeconfig, "run", "--service", shop+"/cart", "--", "sh", "-c", script.String()).CombinedOutput() //nolint:gosec // our own
 	if err != nil {
