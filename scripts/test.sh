@@ -1,32 +1,21 @@
 #!/usr/bin/env bash
-# make test: everything, cheap checks first. It begins by cleaning what a killed
-# run left, and leaves nothing itself, also after a failure.
-set -euo pipefail
+# make test: everything, cheap checks first; the first that fails ends it. It
+# begins by cleaning what a killed run has left, and leaves nothing itself.
+set -uo pipefail
 cd "$(dirname "$0")/.."
 
-began=$SECONDS
-say() { printf '\n== %s (after %d s)\n' "$*" $((SECONDS - began)); }
-finish() {
-  code=$?
-  if [ -x bin/devcluster ] && [ "${KUBETUNNEL_TEST_CLUSTER:-}" != existing ]; then
-    bin/devcluster --name kttest down || code=1
-  fi
-  if [ $code -eq 0 ]; then say "all passed"; else say "FAILED"; fi
-  exit $code
+stage() {
+  local began=$SECONDS
+  printf '\n== %s\n' "$2"
+  make "$1" || { printf '\n== FAILED: %s, after %d s\n' "$2" $((SECONDS - began)); exit 1; }
+  printf '== %s: passed, %d s\n' "$2" $((SECONDS - began))
 }
-trap finish EXIT
 
-say "build"
-make --no-print-directory build
+stage build "build"
 if [ "${KUBETUNNEL_TEST_CLUSTER:-}" != existing ]; then
-  bin/devcluster --name kttest down
+  bin/devcluster --name kttest down || exit
 fi
-
-say "lint"
-make --no-print-directory lint
-
-say "unit tests"
-make --no-print-directory test-go
-
-say "end-to-end tests on a real cluster"
-make --no-print-directory test-e2e
+stage lint "formatting, import rules, linters"
+stage test-go "unit tests, with the race detector"
+stage test-e2e "end-to-end tests on a real cluster"
+printf '\n== all passed, %d s\n' "$SECONDS"
