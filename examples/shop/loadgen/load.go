@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -12,30 +10,11 @@ import (
 )
 
 const (
-	// callTimeout is what a call may take, and slowCall what a call should not.
+	// callTimeout is what a call may take.
 	callTimeout = 30 * time.Second
-	slowCall    = time.Second
 	// mostAtOnce bounds the calls that wait for one who does not answer.
 	mostAtOnce = 256
 )
-
-// Stats are what a steady load has seen, by kind of connection.
-type Stats struct {
-	URL   string `json:"url,omitempty"`
-	Kept  Count  `json:"kept"`  // over kept-alive connections
-	Fresh Count  `json:"fresh"` // each over a new one
-}
-
-// Count counts calls.
-type Count struct {
-	Requests int64            `json:"requests"`
-	Failed   int64            `json:"failed"`
-	Slow     int64            `json:"slow"`
-	Skipped  int64            `json:"skipped"` // not made: too many wait for an answer
-	Errors   map[string]int64 `json:"errors,omitempty"`
-	// ServedBy counts answers by the "servedBy" in them.
-	ServedBy map[string]int64 `json:"servedBy,omitempty"`
-}
 
 // loads runs at most one load. Each load has two goroutines that call, and one for
 // each call under way; stop waits for all of them.
@@ -79,13 +58,8 @@ func (l *loads) stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.now
-	s.Kept.copyMaps()
-	s.Fresh.copyMaps()
+	s.Kept, s.Fresh = s.Kept.clone(), s.Fresh.clone()
 	return s
-}
-
-func (c *Count) copyMaps() {
-	c.Errors, c.ServedBy = maps.Clone(c.Errors), maps.Clone(c.ServedBy)
 }
 
 // run calls url every pause until ctx ends, each call by itself: a slow one does not delay the next.
@@ -120,35 +94,9 @@ func (l *loads) run(ctx context.Context, client *http.Client, url string, pause 
 func (l *loads) one(client *http.Client, url string, count *Count) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
-	began := time.Now()
-	answer, err := httpd.Fetch(ctx, client, url)
-	took := time.Since(began)
+	t := newTrace()
+	answer, err := httpd.Fetch(t.in(ctx), client, url)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	count.note(answer, took, err)
-}
-
-func (c *Count) note(answer []byte, took time.Duration, err error) {
-	c.Requests++
-	if took > slowCall {
-		c.Slow++
-	}
-	if err != nil {
-		c.Failed++
-		if c.Errors == nil {
-			c.Errors = map[string]int64{}
-		}
-		c.Errors[err.Error()]++
-		return
-	}
-	var body struct {
-		ServedBy string `json:"servedBy"`
-	}
-	if json.Unmarshal(answer, &body) != nil || body.ServedBy == "" {
-		return
-	}
-	if c.ServedBy == nil {
-		c.ServedBy = map[string]int64{}
-	}
-	c.ServedBy[body.ServedBy]++
+	count.note(answer, err, t)
 }

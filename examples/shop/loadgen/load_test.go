@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -76,6 +77,9 @@ func TestLoadCountsByKindOfConnectionAndByWhoAnswers(t *testing.T) {
 	if stats.Kept.ServedBy["me"] != stats.Kept.Requests || stats.Fresh.ServedBy["me"] != stats.Fresh.Requests {
 		t.Errorf("served by: %+v", stats)
 	}
+	if c := stats.Fresh.Changes; len(c) != 1 || c[0].ServedBy != "me" {
+		t.Errorf("changes: %+v", c)
+	}
 	if n := x.connections.Load(); n < stats.Fresh.Requests || n >= stats.Fresh.Requests+stats.Kept.Requests {
 		t.Errorf("%d connections for %+v", n, stats)
 	}
@@ -86,11 +90,14 @@ func TestLoadCountsWhatFails(t *testing.T) {
 	stats := load(t, x)
 	for _, c := range []Count{stats.Kept, stats.Fresh} {
 		var told int64
-		for _, n := range c.Errors {
+		for _, n := range c.FailedAt {
 			told += n
 		}
 		if c.Failed != c.Requests || told != c.Requests {
 			t.Errorf("got %+v", c)
+		}
+		if f := c.Failures[0]; f.Stage != "reading the answer" || f.Remote == "" || f.Ended.Before(f.Began) || !strings.Contains(f.Error, "503: no") {
+			t.Errorf("told as %+v", f)
 		}
 	}
 }
