@@ -1,21 +1,26 @@
 #!/usr/bin/env bash
-# make test: everything, cheap checks first; the first that fails ends it. It
-# begins by cleaning what a killed run has left, and leaves nothing itself.
+# make test: everything, cheap checks first; the first that fails ends it. Each
+# stage begins by ending what a killed run has left, and leaves nothing itself.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 stage() {
-  local began=$SECONDS
-  printf '\n== %s\n' "$2"
-  make "$1" || { printf '\n== FAILED: %s, after %d s\n' "$2" $((SECONDS - began)); exit 1; }
-  printf '== %s: passed, %d s\n' "$2" $((SECONDS - began))
+  local name=$1 began=$SECONDS code
+  shift
+  printf '\n== %s\n' "$name"
+  make --no-print-directory "$@"
+  code=$?
+  if [ "$code" -ne 0 ]; then
+    printf '\n== FAILED: %s, after %d s. Again: make %s\n' "$name" $((SECONDS - began)) "$*"
+    exit "$code"
+  fi
+  printf '== passed: %s, %d s\n' "$name" $((SECONDS - began))
 }
 
-stage build "build"
-if [ "${KUBETUNNEL_TEST_CLUSTER:-}" != existing ]; then
-  bin/devcluster --name kttest down || exit
-fi
-stage lint "formatting, import rules, linters"
-stage test-go "unit tests, with the race detector"
-stage test-e2e "end-to-end tests on a real cluster"
+stage "build" build images
+stage "linters" lint
+stage "unit tests, with the race detector" test-go
+stage "fuzz targets, 5 s each" fuzz FUZZTIME=5s
+stage "the operator's controller on a real cluster" test-operator
+stage "end-to-end tests on a real cluster" test-e2e
 printf '\n== all passed, %d s\n' "$SECONDS"

@@ -85,12 +85,17 @@ func (c *Cluster) raise(ctx context.Context, say func(string)) error {
 		}
 		return c.loadExisting(ctx, say)
 	}
+	// One that an earlier run has left is not taken over: who knows what is in it.
+	if err := c.Down(ctx, say); err != nil {
+		return err
+	}
 	out, err := c.devcluster(ctx, say, "up")
 	if err != nil {
 		return err
 	}
 	c.Kubeconfig = strings.TrimSpace(out)
-	return c.load(ctx, say)
+	_, err = c.devcluster(ctx, say, append([]string{"load"}, c.images.tarballs...)...)
+	return err
 }
 
 func (c *Cluster) connect() (err error) {

@@ -2,11 +2,7 @@ package cluster
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,51 +55,6 @@ func (i images) rewrite(manifest string) string {
 		manifest = strings.ReplaceAll(manifest, "image: "+name+":dev\n", "image: "+i.ref(name)+"\n")
 	}
 	return manifest
-}
-
-// load gives the dev cluster the images that it has not been given yet.
-func (c *Cluster) load(ctx context.Context, say func(string)) error {
-	// It goes when the cluster goes.
-	record := filepath.Join(filepath.Dir(c.Kubeconfig), "images.json")
-	given, err := readRecord(record)
-	if err != nil {
-		return err
-	}
-	var missing []string
-	for _, path := range c.images.tarballs {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		sum := fmt.Sprintf("%x", sha256.Sum256(content))
-		if given[filepath.Base(path)] != sum {
-			given[filepath.Base(path)] = sum
-			missing = append(missing, path)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	if _, err := c.devcluster(ctx, say, append([]string{"load"}, missing...)...); err != nil {
-		return err
-	}
-	content, err := json.Marshal(given)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(record, content, 0o600)
-}
-
-func readRecord(path string) (map[string]string, error) {
-	given := map[string]string{}
-	content, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return given, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(content, &given)
-	}
-	return given, err
 }
 
 // loadExisting gives an existing cluster the images by the command that its owner

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"sync"
 	"time"
 
@@ -27,11 +28,10 @@ type calls struct {
 	// here and origin are who has answered; failures are told one by one.
 	here, origin []*answered
 	failures     []error
-	changed      chan struct{}
 }
 
 func newCalls(c *cluster.Cluster, host string) *calls {
-	return &calls{cluster: c, host: host, changed: make(chan struct{})}
+	return &calls{cluster: c, host: host}
 }
 
 // one makes one call, and waits for its answer.
@@ -51,16 +51,7 @@ func (c *calls) one(ctx context.Context) (*answered, error) {
 	default:
 		c.origin = append(c.origin, &a)
 	}
-	close(c.changed)
-	c.changed = make(chan struct{})
 	return &a, err
-}
-
-// start makes calls in the background.
-func (c *calls) start(ctx context.Context, n int) {
-	for range n {
-		c.group.Go(func() { _, _ = c.one(ctx) }) // what fails is noted
-	}
 }
 
 // rounds makes calls in the background, again and again, until ctx ends; those under way go on.
@@ -68,7 +59,9 @@ func (c *calls) rounds(ctx context.Context, callCtx context.Context) {
 	tick := time.NewTicker(roundPause)
 	defer tick.Stop()
 	for {
-		c.start(callCtx, atOnce)
+		for range atOnce {
+			c.group.Go(func() { _, _ = c.one(callCtx) }) // what fails is noted
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -77,35 +70,21 @@ func (c *calls) rounds(ctx context.Context, callCtx context.Context) {
 	}
 }
 
-// numbers are how many calls were answered here, by the origin, and failed; with
-// the first failure, and a channel that is closed when any of it changes.
-func (c *calls) numbers() (here, origin, failed int, first error, changed <-chan struct{}) {
+// failed is an error when a call has failed.
+func (c *calls) failed() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.failures) > 0 {
-		first = c.failures[0]
+	if len(c.failures) == 0 {
+		return nil
 	}
-	return len(c.here), len(c.origin), len(c.failures), first, c.changed
+	return fmt.Errorf("%d calls failed, the first: %w", len(c.failures), c.failures[0])
 }
 
-// answeredHere waits for an answer that the workstation gave.
-func (c *calls) answeredHere(ctx context.Context) (*answered, error) {
-	for {
-		here, _, _, first, changed := c.numbers()
-		if first != nil {
-			return nil, first
-		}
-		if here > 0 {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			return c.here[0], nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
+// numbers are how many calls were answered here, and by the origin.
+func (c *calls) numbers() (here, origin int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.here), len(c.origin)
 }
 
 // wait waits until all calls are answered.

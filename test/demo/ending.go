@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
 	"github.com/kubetunnel/kubetunnel/test/cluster"
@@ -47,9 +47,8 @@ func (p *play) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, _, failed, first, _ := p.calls.numbers()
-	if failed > 0 {
-		return fmt.Errorf("%d calls failed, such as: %w", failed, first)
+	if err := p.calls.failed(); err != nil {
+		return err
 	}
 	p.show.done("the next call is answered by pod %s; no call has failed in all this", a.Cart.ServedBy)
 	code, err := p.editor.Quit(ctx)
@@ -70,9 +69,15 @@ func same(before, after *corev1.Service) error {
 	if apiequality.Semantic.DeepEqual(b, a) {
 		return nil
 	}
-	x, errX := json.MarshalIndent(b, "", " ")
-	y, errY := json.MarshalIndent(a, "", " ")
-	return fmt.Errorf("the Service is not as it was (%v, %v):\n%s\nand is\n%s", errX, errY, x, y)
+	was, err := yaml.Marshal(b)
+	if err != nil {
+		return err
+	}
+	is, err := yaml.Marshal(a)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("the Service is not as it was:\n%s\nand is\n%s", was, is)
 }
 
 // nothingLeft waits until the namespace holds nothing of the operator's.
@@ -90,7 +95,7 @@ func (p *play) nothingLeft(ctx context.Context) error {
 		return err
 	}
 	if cart.Generation != 1 {
-		return fmt.Errorf("Deployment cart was edited: generation %d", cart.Generation)
+		return fmt.Errorf("cart's Deployment was edited: generation %d", cart.Generation)
 	}
 	pods, err := p.cluster.Kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=cart"})
 	if err != nil {

@@ -31,6 +31,7 @@ type play struct {
 	host     string
 	source   string
 	line     int
+	port     int // where the debuggee listens
 	before   *corev1.Service
 	calls    *calls
 	editor   *servertest.Editor
@@ -121,7 +122,10 @@ func (p *play) open(ctx context.Context, kubeconfig string) error {
 	for _, s := range services.Services {
 		p.show.text(describe(s))
 	}
-	found, err := p.editor.Server.Preflight(ctx, &protocol.PreflightParams{Target: target()})
+	if p.port, err = cluster.FreePort(ctx); err != nil {
+		return err
+	}
+	found, err := p.editor.Server.Preflight(ctx, &protocol.PreflightParams{Target: p.target()})
 	if err != nil {
 		return err
 	}
@@ -137,7 +141,9 @@ func (p *play) open(ctx context.Context, kubeconfig string) error {
 	return err
 }
 
-func target() protocol.Target { return protocol.Target{Namespace: namespace, Service: "cart"} }
+func (p *play) target() protocol.Target {
+	return protocol.Target{Namespace: namespace, Service: "cart", LocalPort: p.port}
+}
 
 func describe(s protocol.Service) string {
 	ports := make([]string, 0, len(s.Ports))
@@ -166,16 +172,19 @@ func findLine(path, text string) (int, error) {
 
 func (p *play) launch(ctx context.Context) error {
 	p.show.title(fmt.Sprintf("F5 on cart, with a breakpoint at cart/main.go:%d", p.line))
-	launch, err := json.Marshal(map[string]any{"type": "go", "request": "launch", "mode": "debug", "program": filepath.Dir(p.source)})
+	launch, err := json.Marshal(map[string]any{
+		"type": "go", "request": "launch", "mode": "debug", "program": filepath.Dir(p.source),
+		"env": map[string]string{"LISTEN": fmt.Sprintf("127.0.0.1:%d", p.port)},
+	})
 	if err != nil {
 		return err
 	}
-	resolved, err := p.editor.Server.ResolveSession(ctx, &protocol.ResolveSessionParams{Target: target(), Launch: launch})
+	resolved, err := p.editor.Server.ResolveSession(ctx, &protocol.ResolveSessionParams{Target: p.target(), Launch: launch})
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	started, err := p.editor.Server.StartSession(ctx, &protocol.StartSessionParams{ID: sessionID, Target: target(), Launch: resolved.Launch, WorkDoneToken: "start"})
+	started, err := p.editor.Server.StartSession(ctx, &protocol.StartSessionParams{ID: sessionID, Target: p.target(), Launch: resolved.Launch, WorkDoneToken: "start"})
 	if err != nil {
 		return err
 	}

@@ -50,8 +50,10 @@ func (s *screen) print(text string) {
 func (s *screen) title(text string) { s.print("\n" + s.paint(bold, text)) }
 
 // text, block and detail explain; detail is what other programs say.
-func (s *screen) text(text string)   { s.print("           " + text) }
-func (s *screen) detail(text string) { s.print("           " + s.paint(faint, strings.TrimSpace(text))) }
+func (s *screen) text(text string) { s.print("           " + text) }
+func (s *screen) detail(text string) {
+	s.print("           " + s.paint(faint, strings.TrimSpace(text)))
+}
 
 func (s *screen) block(text string) {
 	for line := range strings.Lines(strings.TrimRight(text, "\n")) {
@@ -83,12 +85,12 @@ func (s *screen) next(c *cluster.Cluster) {
 	s.title("The cluster is still up. What to try next")
 	takeDown := ""
 	if c.Own() {
-		takeDown = "\nmake devcluster-down             # takes the cluster down, without a trace"
+		takeDown = "\nbin/devcluster down                    # takes the cluster down, without a trace"
 	}
 	s.block(fmt.Sprintf(`export KUBECONFIG=%[1]s
 bin/tunnel-server status -n %[2]s
-CGO_ENABLED=0 go build -o /tmp/cart ./examples/shop/cart
-bin/tunnel-server run --service %[2]s/cart -- /tmp/cart      # this machine is cart now; Ctrl-C ends it
+go build -o bin/cart ./examples/shop/cart
+LISTEN=:18080 bin/tunnel-server run --service %[2]s/cart --port 18080 -- bin/cart   # this machine is cart now; Ctrl-C ends it
 kubectl -n %[2]s get services,pods,intercepts -o wide         # meanwhile, elsewhere
 kubectl get --raw '/api/v1/namespaces/%[2]s/services/loadgen:http/proxy/call?fresh=1&url=http://cart/cart/ann'%[3]s`, c.Kubeconfig, namespace, takeDown))
 }

@@ -108,9 +108,6 @@ func (p *play) goOn(ctx context.Context) error {
 			}
 		}
 	}()
-	if _, err := p.calls.answeredHere(ctx); err != nil {
-		return fmt.Errorf("no answer came from the workstation: %w", err)
-	}
 	p.calls.wait()
 	cancel()
 	if err := <-stopErr; !errors.Is(err, context.Canceled) {
@@ -121,9 +118,12 @@ func (p *play) goOn(ctx context.Context) error {
 
 // tellAnswers tells what the workstation has answered, and how many calls it never saw.
 func (p *play) tellAnswers() error {
-	here, origin, failed, first, _ := p.calls.numbers()
-	if failed > 0 {
-		return fmt.Errorf("%d calls failed, such as: %w", failed, first)
+	if err := p.calls.failed(); err != nil {
+		return err
+	}
+	here, origin := p.calls.numbers()
+	if here == 0 {
+		return fmt.Errorf("none of %d calls was answered here", origin)
 	}
 	a := p.calls.here[0]
 	p.show.done("continued, and the answer came from this workstation, %s, by way of pod %s", a.Cart.ServedBy, a.ServedBy)

@@ -26,7 +26,7 @@ type Count struct {
 	Requests int64            `json:"requests"`
 	Failed   int64            `json:"failed"`
 	Slow     int64            `json:"slow"`
-	Skipped  int64            `json:"skipped"` // not made: too many wait for an answer
+	Skipped  int64            `json:"skipped"`            // not made: too many wait for an answer
 	FailedAt map[string]int64 `json:"failedAt,omitempty"` // by how far the call came
 	Failures []Failure        `json:"failures,omitempty"`
 	// ServedBy counts answers by the "servedBy" in them; Changes are when it became another.
