@@ -32,6 +32,8 @@ type Cluster struct {
 	images images
 	own    bool
 	name   string
+	// hadOperator: an existing cluster had an operator before.
+	hadOperator bool
 }
 
 // Existing tells whether the cluster that KUBECONFIG names is to be used, and none made.
@@ -59,11 +61,13 @@ func Up(ctx context.Context, name string, say func(string)) (c *Cluster, err err
 			c = nil
 		}
 	}()
-	if err := c.raise(ctx, say); err != nil {
-		return c, err
+	if !c.own {
+		err = c.takeExisting(ctx, say)
+	} else {
+		err = c.raise(ctx, say)
 	}
 	markChildren()
-	return c, c.connect()
+	return c, err
 }
 
 // serverPath is where tunnel-server is: the one with the race detector, say.
@@ -78,13 +82,6 @@ func serverPath(root string) string {
 }
 
 func (c *Cluster) raise(ctx context.Context, say func(string)) error {
-	if !c.own {
-		c.Kubeconfig = os.Getenv("KUBECONFIG")
-		if c.Kubeconfig == "" {
-			return errors.New("KUBETUNNEL_TEST_CLUSTER=existing: set KUBECONFIG too")
-		}
-		return c.loadExisting(ctx, say)
-	}
 	// One that an earlier run has left is not taken over: who knows what is in it.
 	if err := c.Down(ctx, say); err != nil {
 		return err
@@ -94,6 +91,9 @@ func (c *Cluster) raise(ctx context.Context, say func(string)) error {
 		return err
 	}
 	c.Kubeconfig = strings.TrimSpace(out)
+	if err := c.connect(); err != nil {
+		return err
+	}
 	_, err = c.devcluster(ctx, say, append([]string{"load"}, c.images.tarballs...)...)
 	return err
 }
@@ -110,7 +110,7 @@ func (c *Cluster) connect() (err error) {
 // Down takes down what Up brought up.
 func (c *Cluster) Down(ctx context.Context, say func(string)) error {
 	if !c.own {
-		return nil
+		return c.leaveExisting(ctx, say)
 	}
 	_, err := c.devcluster(ctx, say, "down")
 	return err

@@ -1,10 +1,8 @@
 package cluster
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 )
@@ -55,22 +53,4 @@ func (i images) rewrite(manifest string) string {
 		manifest = strings.ReplaceAll(manifest, "image: "+name+":dev\n", "image: "+i.ref(name)+"\n")
 	}
 	return manifest
-}
-
-// loadExisting gives an existing cluster the images by the command that its owner
-// names, such as "kind load image-archive". Without one they are there, or in a registry.
-func (c *Cluster) loadExisting(ctx context.Context, say func(string)) error {
-	loader := strings.Fields(os.Getenv("KUBETUNNEL_TEST_LOAD"))
-	if len(loader) == 0 {
-		return nil
-	}
-	for _, path := range c.images.tarballs {
-		cmd := exec.CommandContext(ctx, loader[0], append(loader[1:len(loader):len(loader)], path)...)
-		out := Lines(say)
-		cmd.Stdout, cmd.Stderr = out, out
-		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("%s %s: %w", strings.Join(loader, " "), path, err)
-		}
-	}
-	return nil
 }

@@ -23,7 +23,7 @@ func (p *play) stop(ctx context.Context) error {
 	if result.Session.State != protocol.StateEnded || receipt == nil || !receipt.Restored {
 		return fmt.Errorf("the session is %s (%s), receipt %+v", result.Session.State, result.Session.Reason, receipt)
 	}
-	p.show.done("the Service was back after %d ms; %d connections were served here, %d were cut at the end",
+	p.show.done("the Service was back after %d ms; connections served here: %d, of them still open at the end: %d",
 		receipt.StopMillis, receipt.Traffic.Connections, receipt.Cut)
 	return nil
 }

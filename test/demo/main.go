@@ -56,14 +56,15 @@ func run(ctx context.Context, show *screen, name string, keep bool) (err error) 
 			show.next(c)
 			return
 		}
-		if !c.Own() {
-			return
+		if c.Own() {
+			show.title("The cluster goes")
+		} else {
+			show.title("What was made in the cluster goes")
 		}
-		show.title("The cluster goes")
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
 		defer cancel()
 		downErr := c.Down(end, show.detail)
-		if downErr == nil {
+		if downErr == nil && c.Own() {
 			show.done("no process, mount, namespace, interface or cgroup is left of it")
 		}
 		err = errors.Join(err, downErr)

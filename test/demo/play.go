@@ -92,7 +92,7 @@ func (p *play) install(ctx context.Context) error {
 	if err := p.cluster.Grant(ctx, namespace, user); err != nil {
 		return err
 	}
-	p.show.done("user %q may what the role %s allows in namespace %s, and nothing else", user, cluster.DeveloperRole, namespace)
+	p.show.done("user %q has the role %s in namespace %s, and no other right", user, cluster.DeveloperRole, namespace)
 	a, err := p.calls.one(ctx)
 	if err != nil {
 		return err
@@ -198,11 +198,15 @@ func (p *play) launch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.show.text("stage          began      took")
 	for _, st := range info.Stages {
-		p.show.text(fmt.Sprintf("%-12s %5d ms, from %d ms", st.Stage, st.EndedMillis-st.BeganMillis, st.BeganMillis))
+		p.show.text(fmt.Sprintf("%-12s %4d ms %6d ms", st.Stage, st.BeganMillis, st.EndedMillis-st.BeganMillis))
+	}
+	if len(info.Warnings) > 0 {
+		p.show.text("what is not as in the pod, and the session tells its user:")
 	}
 	for _, w := range info.Warnings {
-		p.show.text("told: " + w)
+		p.show.wrapped(w)
 	}
 	p.show.done("%.2f s after F5 the session is %s: %s", time.Since(began).Seconds(), info.State, info.Reason)
 	return nil

@@ -49,7 +49,7 @@ func (s *screen) print(text string) {
 // title begins a stage.
 func (s *screen) title(text string) { s.print("\n" + s.paint(bold, text)) }
 
-// text, block and detail explain; detail is what other programs say.
+// text, block, wrapped and detail explain; detail is what other programs say.
 func (s *screen) text(text string) { s.print("           " + text) }
 func (s *screen) detail(text string) {
 	s.print("           " + s.paint(faint, strings.TrimSpace(text)))
@@ -59,6 +59,20 @@ func (s *screen) block(text string) {
 	for line := range strings.Lines(strings.TrimRight(text, "\n")) {
 		s.print("             " + strings.TrimRight(line, "\n"))
 	}
+}
+
+// wrapped is a longer text, with a mark at its beginning.
+func (s *screen) wrapped(text string) {
+	const width = 100
+	line := "–"
+	for word := range strings.FieldsSeq(text) {
+		if len(line)+1+len(word) > width {
+			s.print("             " + line)
+			line = " "
+		}
+		line += " " + word
+	}
+	s.print("             " + line)
 }
 
 // done tells what came true, when, and how long that took since the last.

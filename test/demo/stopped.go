@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/go-dap"
 )
@@ -116,6 +117,14 @@ func (p *play) goOn(ctx context.Context) error {
 	return nil
 }
 
+// mounted is what cart says of its mounted file. Not every sandbox has it.
+func mounted(banner string) string {
+	if strings.HasPrefix(banner, "(no banner") {
+		return "not at its path on a workstation; cart goes on without it"
+	}
+	return banner
+}
+
 // tellAnswers tells what the workstation has answered, and how many calls it never saw.
 func (p *play) tellAnswers() error {
 	if err := p.calls.failed(); err != nil {
@@ -134,9 +143,9 @@ func (p *play) tellAnswers() error {
 		}
 		p.show.block(line(t.from, value))
 	}
-	p.show.block(line("a mounted file", a.Cart.Settings["banner"]))
-	p.show.text(fmt.Sprintf("Of the calls since the start, %d were answered here and %d by the origin. web had connections to", here, origin))
-	p.show.text("cart's pod open from before F5, and a connection stays where it was made until it closes: only")
-	p.show.text(fmt.Sprintf("new ones come here. web makes them when it is asked more at once, so the client made %d calls at a time.", atOnce))
+	p.show.block(line("a mounted file", mounted(a.Cart.Settings["banner"])))
+	p.show.text(fmt.Sprintf("%d calls were answered here, %d by the origin: web has connections to cart's pod from before F5,", here, origin))
+	p.show.text("and a connection stays where it was made until it closes. Only new ones come here; web makes them")
+	p.show.text(fmt.Sprintf("when it is asked more at once, so the client made %d calls at a time.", atOnce))
 	return nil
 }

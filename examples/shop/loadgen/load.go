@@ -58,6 +58,7 @@ func (l *loads) stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.now
+	s.Now = time.Now()
 	s.Kept, s.Fresh = s.Kept.clone(), s.Fresh.clone()
 	return s
 }

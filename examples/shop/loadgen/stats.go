@@ -16,9 +16,10 @@ const (
 
 // Stats are what a steady load has seen, by kind of connection.
 type Stats struct {
-	URL   string `json:"url,omitempty"`
-	Kept  Count  `json:"kept"`  // over kept-alive connections
-	Fresh Count  `json:"fresh"` // each over a new one
+	URL   string    `json:"url,omitempty"`
+	Now   time.Time `json:"now"`   // by the clock of what follows
+	Kept  Count     `json:"kept"`  // over kept-alive connections
+	Fresh Count     `json:"fresh"` // each over a new one
 }
 
 // Count counts calls.
