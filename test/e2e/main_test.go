@@ -17,8 +17,7 @@ import (
 )
 
 const (
-	clusterName = "kttest"
-	user        = "dev"
+	user = "dev"
 	// upTimeout bounds what comes before the tests: the first time, Kubernetes is built.
 	upTimeout   = 20 * time.Minute
 	downTimeout = 2 * time.Minute
@@ -29,6 +28,14 @@ var (
 	kubeconfig string // of the ordinary user
 	shop       = unique("shop")
 )
+
+// clusterName is another one where several checkouts are tested at once.
+func clusterName() string {
+	if name := os.Getenv("KUBETUNNEL_TEST_NAME"); name != "" {
+		return name
+	}
+	return "kttest"
+}
 
 // unique is a namespace's name that no other run has.
 func unique(name string) string { return fmt.Sprintf("e2e-%s-%06x", name, rand.IntN(1<<24)) }
@@ -59,7 +66,7 @@ func run(m *testing.M) (code int, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), upTimeout)
 	defer cancel()
-	if world, err = cluster.Up(ctx, clusterName, say); err != nil {
+	if world, err = cluster.Up(ctx, clusterName(), say); err != nil {
 		return 1, err
 	}
 	defer func() {

@@ -29,10 +29,11 @@ func remember(ctx context.Context, t *testing.T, namespace, name string) (restor
 		t.Helper()
 		var after *corev1.Service
 		err := cluster.Wait(ctx, "the Service to be as it was", func() (bool, error) {
-			var err error
-			if after, err = services.Get(ctx, name, metav1.GetOptions{}); err != nil {
+			now, err := services.Get(ctx, name, metav1.GetOptions{})
+			if err != nil {
 				return false, err
 			}
+			after = now
 			b := before.DeepCopy()
 			b.ResourceVersion = after.ResourceVersion
 			return apiequality.Semantic.DeepEqual(b, after), nil
