@@ -13,6 +13,7 @@ DELVE_VERSION := v1.27.2
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 DELVE := $(TOOLS)/delve-$(DELVE_VERSION)/dlv
 DEVCLUSTER := bin/devcluster
+REPORT := bin/report
 LDFLAGS := -s -w -X github.com/kubetunnel/kubetunnel/operator/version.Version=$(VERSION)
 export PATH := $(TOOLS)/delve-$(DELVE_VERSION):$(PATH)
 
@@ -28,12 +29,7 @@ build: ## build tunnel-server, operator, agent and devcluster into bin/
 
 .PHONY: images
 images: build ## build the images as tarballs into build/images/
-	@mkdir -p build/images
-	@$(DEVCLUSTER) image --ref kubetunnel.dev/kubetunnel:$(VERSION) -o build/images/kubetunnel.tar --user 65532:65532 --entrypoint /tunnel-operator \
-	  --file bin/image/tunnel-operator:/tunnel-operator --file bin/image/tunnel-agent:/tunnel-agent
-	@$(DEVCLUSTER) image --ref shop.example/cart:dev -o build/images/cart.tar --user 1000:1000 --env EDITION=harvest --workdir /srv --entrypoint /cart --file bin/image/cart:/cart
-	@for s in web prices loadgen; do \
-	  $(DEVCLUSTER) image --ref shop.example/$$s:dev -o build/images/$$s.tar --user 1000:1000 --entrypoint /$$s --file bin/image/$$s:/$$s; done
+	@VERSION=$(VERSION) ./scripts/images.sh
 
 .PHONY: demo demo-keep
 demo: images $(DELVE) ## F5 on a real cluster, from nothing to nothing
@@ -50,23 +46,29 @@ lint: $(GOLANGCI) ## formatting and linters
 	@$(GOLANGCI) run ./...
 	@cd test/devcluster && $(GOLANGCI) run --config ../../.golangci.yml ./...
 
+# Those need the race detector, and tell a line for each package or test.
+.PHONY: compiler
+compiler:
+	@./scripts/compiler.sh
+	@go build -o $(REPORT) ./test/tools/report
+
 .PHONY: test-go
-test-go: $(DELVE) ## unit tests, with the race detector
-	go test -race ./...
-	cd test/devcluster && go test -race ./...
+test-go: compiler $(DELVE) ## unit tests, with the race detector
+	@$(REPORT) go test -json -race ./...
+	@$(REPORT) -C test/devcluster go test -json -race ./...
+
+.PHONY: test-operator
+test-operator: compiler build ## the controller's tests, on a real cluster without an operator
+	@./scripts/with-devcluster.sh ktcontroller $(REPORT) -stream go test -json -race -count=1 -timeout 15m ./operator/controller
 
 .PHONY: test-e2e
-test-e2e: images $(DELVE) ## end-to-end tests on a real cluster
-	go build -race -trimpath -ldflags '$(LDFLAGS)' -o bin/race/ ./server/cmd/tunnel-server
-	KUBETUNNEL_E2E=1 KUBETUNNEL_TEST_SERVER=bin/race/tunnel-server GORACE=atexit_sleep_ms=0 go test -race -count=1 -timeout 25m ./test/e2e/...
+test-e2e: compiler images $(DELVE) ## end-to-end tests on a real cluster
+	@go build -race -trimpath -ldflags '$(LDFLAGS)' -o bin/race/ ./server/cmd/tunnel-server
+	@./scripts/test-e2e.sh $(ARGS)
 
 .PHONY: bench
 bench: images $(DELVE) ## measure; writes build/bench.json
 	@go run ./test/bench
-
-.PHONY: test-operator
-test-operator: build ## the controller's tests, on a real cluster without an operator
-	@./scripts/with-devcluster.sh ktcontroller go test -race -count=1 -timeout 15m ./operator/controller
 
 FUZZTIME ?= 10s
 .PHONY: fuzz

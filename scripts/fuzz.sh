@@ -3,11 +3,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 time=${1:-10s}
-targets=0
-while IFS=: read -r file name; do
-  targets=$((targets + 1))
-  echo "== $name in ${file%/*} for $time"
-  go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" "./${file%/*}"
-done < <(grep -roHE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' engine operator protocol server test | sed 's/:func /:/' | sort)
-if [ "$targets" -eq 0 ]; then echo "no fuzz targets found" >&2; exit 1; fi
-echo "$targets fuzz targets found nothing"
+targets=$(grep -roHE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' engine operator protocol server test | sed 's/:func /:/' | sort)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+for target in $targets; do
+  name=${target#*:} file=${target%%:*}
+  if ! go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" "./${file%/*}" >"$log" 2>&1; then
+    cat "$log"
+    exit 1
+  fi
+  printf 'ok    %-32s %s\n' "$name ($time)" "${file%/*}"
+done

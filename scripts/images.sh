@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the images as tarballs into build/images/, from the static binaries in
-# bin/image/. An image's tag is a hash of what is in it, so a cluster is given an
-# image only once, and a changed one is another one. build/images/refs tells them:
-# each line is an image's name, and its name with tag.
+# bin/image/. An image's tag has a hash of what is in it, so that a cluster that runs
+# an older one takes the newer. build/images/refs tells them: each line is an image's
+# name, and its name with tag.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=build/images

@@ -1,39 +1,26 @@
 #!/usr/bin/env bash
-# make test: everything, cheap checks first. It begins by cleaning what a killed
-# run left, and leaves nothing itself, also after a failure.
-set -euo pipefail
+# make test: everything, cheap checks first; the first that fails ends it. Each
+# stage begins by ending what a killed run has left, and leaves nothing itself.
+set -uo pipefail
 cd "$(dirname "$0")/.."
 
-began=$SECONDS
-say() { printf '\n== %s (after %d s)\n' "$*" $((SECONDS - began)); }
-finish() {
+stage() {
+  local name=$1 began=$SECONDS code
+  shift
+  printf '\n== %s\n' "$name"
+  make --no-print-directory "$@"
   code=$?
-  if [ -x bin/devcluster ] && [ "${KUBETUNNEL_TEST_CLUSTER:-}" != existing ]; then
-    bin/devcluster --name kttest down || code=1
+  if [ "$code" -ne 0 ]; then
+    printf '\n== FAILED: %s, after %d s. Again: make %s\n' "$name" $((SECONDS - began)) "$*"
+    exit "$code"
   fi
-  if [ $code -eq 0 ]; then say "all passed"; else say "FAILED"; fi
-  exit $code
+  printf '== passed: %s, %d s\n' "$name" $((SECONDS - began))
 }
-trap finish EXIT
 
-./scripts/compiler.sh
-say "build"
-make --no-print-directory build
-if [ "${KUBETUNNEL_TEST_CLUSTER:-}" != existing ]; then
-  bin/devcluster --name kttest down
-fi
-
-say "lint"
-make --no-print-directory lint
-
-say "unit tests"
-make --no-print-directory test-go
-
-say "fuzz targets, a few seconds each"
-make --no-print-directory fuzz FUZZTIME=5s
-
-say "the controller on a real cluster"
-make --no-print-directory test-operator
-
-say "end-to-end tests on a real cluster"
-make --no-print-directory test-e2e
+stage "build" build images
+stage "linters" lint
+stage "unit tests, with the race detector" test-go
+stage "fuzz targets, 5 s each" fuzz FUZZTIME=5s
+stage "the operator's controller on a real cluster" test-operator
+stage "end-to-end tests on a real cluster" test-e2e
+printf '\n== all passed, %d s\n' "$SECONDS"

@@ -7,8 +7,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 name=$1
 shift
+
 if [ "${KUBETUNNEL_TEST_CLUSTER:-}" = existing ]; then
-  KUBETUNNEL_TEST_KUBECONFIG=$KUBECONFIG exec "$@"
+  KUBETUNNEL_TEST_KUBECONFIG=${KUBECONFIG:?is needed with KUBETUNNEL_TEST_CLUSTER=existing} exec "$@"
 fi
 bin/devcluster --name "$name" down
 trap 'bin/devcluster --name "$name" down' EXIT

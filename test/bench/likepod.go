@@ -49,7 +49,7 @@ func likeDeployment(name string) *appsv1.Deployment {
 	yes, no, grace := true, false, int64(1)
 	container := func(name, port string) corev1.Container {
 		return corev1.Container{
-			Name: name, Image: targetImage, ImagePullPolicy: corev1.PullNever, Args: []string{"--listen", port},
+			Name: name, Image: targetImage, ImagePullPolicy: corev1.PullIfNotPresent, Args: []string{"--listen", port},
 			VolumeMounts:    []corev1.VolumeMount{{Name: "secret", MountPath: "/etc/like"}, {Name: "shared", MountPath: "/shared"}},
 			SecurityContext: &corev1.SecurityContext{AllowPrivilegeEscalation: &no, Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}},
 		}

@@ -2,7 +2,7 @@
 // figure beside what the platform or the plain tool takes in the same run, and
 // writes build/bench.json. Without --kubeconfig it brings a cluster up and takes
 // it down again; an existing one (KUBETUNNEL_TEST_CLUSTER=existing says so too)
-// needs the images of the shop and of the target.
+// is given the images as test/cluster says, or has them.
 //
 // It imports protocol, server/servertest, test/cluster and client-go.
 package main
@@ -67,7 +67,7 @@ func run(ctx context.Context, o options) (err error) {
 			return err
 		}
 	}
-	if err := buildTarget(ctx, !cluster.Existing()); err != nil {
+	if err := buildTarget(ctx); err != nil {
 		return err
 	}
 	c, err := cluster.Up(ctx, o.name, say)

@@ -23,21 +23,20 @@ const (
 	targetBinary = "build/bench/target"
 )
 
-// buildTarget builds the target, and its image among those that a new cluster is given.
-func buildTarget(ctx context.Context, image bool) error {
+// buildTarget builds the target, and its image among those that the cluster is given.
+func buildTarget(ctx context.Context) error {
 	for _, dir := range []string{filepath.Dir(targetBinary), "build/images"} {
 		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // build output
 			return err
 		}
 	}
-	commands := [][]string{{"go", "build", "-trimpath", "-ldflags", "-s -w", "-o", targetBinary, "./test/bench/target"}}
-	if image {
-		commands = append(commands, []string{
+	for _, args := range [][]string{
+		{"go", "build", "-trimpath", "-ldflags", "-s -w", "-o", targetBinary, "./test/bench/target"},
+		{
 			"bin/devcluster", "image", "--ref", targetImage, "-o", "build/images/bench-target.tar",
 			"--user", "1000:1000", "--entrypoint", "/target", "--file", targetBinary + ":/target",
-		})
-	}
-	for _, args := range commands {
+		},
+	} {
 		cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // our own
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {

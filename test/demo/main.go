@@ -17,46 +17,81 @@ import (
 )
 
 const (
-	clusterName = "kubetunnel"
-	namespace   = "shop"
-	user        = "dev"
+	namespace = "shop"
+	user      = "dev"
+	// limit bounds the demo on a cluster that is up, endLimit the taking down.
+	limit    = 5 * time.Minute
+	endLimit = 2 * time.Minute
 )
 
 func main() {
 	keep := flag.Bool("keep", false, "leave the cluster up")
+	name := flag.String("name", "kubetunnel", "the cluster's name")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *keep)
+	show := newScreen()
+	err := run(ctx, show, *name, *keep)
 	stop()
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "\nThe demo did not come true: %v\n", err)
+		show.failed(err)
 		os.Exit(1)
 	}
+	show.end()
 }
 
-func run(ctx context.Context, keep bool) (err error) {
-	show := newScreen()
+func run(ctx context.Context, show *screen, name string, keep bool) (err error) {
 	show.title("A cluster")
-	show.text("A real Kubernetes on this machine, in namespaces of its own. The first time it is built, which takes minutes.")
-	c, err := cluster.Up(ctx, clusterName, show.detail)
+	if cluster.Existing() {
+		show.text("The one that KUBECONFIG names.")
+	} else {
+		show.text("A real Kubernetes on this machine, in namespaces of its own. The first time it is built, which takes minutes.")
+	}
+	c, err := cluster.Up(ctx, name, show.detail)
 	if err != nil {
 		return err
 	}
+	show.done("the cluster is up, and has the images")
 	defer func() {
-		if keep {
+		if keep && err == nil {
 			show.next(c)
 			return
 		}
-		show.title("Taking the cluster down")
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		defer cancel()
-		err = errors.Join(err, c.Down(end, show.detail))
-		if err == nil {
-			show.done("nothing is left of it")
+		if c.Own() {
+			show.title("The cluster goes")
+		} else {
+			show.title("What was made in the cluster goes")
 		}
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
+		defer cancel()
+		downErr := c.Down(end, show.detail)
+		if downErr == nil && c.Own() {
+			show.done("no process, mount, namespace, interface or cgroup is left of it")
+		}
+		err = errors.Join(err, downErr)
 	}()
-	p := &play{cluster: c, show: show}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	return p.run(ctx)
+	return newPlay(c, show).run(ctx)
 }
+
+// answered is what `web` says.
+type answered struct {
+	ServedBy string `json:"servedBy"`
+	Cart     struct {
+		ServedBy string            `json:"servedBy"`
+		Total    int               `json:"total"`
+		Settings map[string]string `json:"settings"`
+	} `json:"cart"`
+}
+
+// told is what cart is told in the cluster, and must be told on the workstation too.
+var told = []struct{ setting, from, want string }{
+	{"currency", "its Deployment", "EUR"},
+	{"region", "a ConfigMap", "eu-north"},
+	{"token", "a Secret", "13 characters"},
+	{"edition", "its image", "harvest"},
+	{"banner", "a mounted file", "Three for two on apples today"},
+}
+
+// line is one thing that was read, for people.
+func line(from, value string) string { return fmt.Sprintf("%-15s %s", from, value) }

@@ -1,11 +1,13 @@
-// Package e2e drives the real tunnel-server against a real cluster with real
-// debuggers. `make test-e2e` runs it; plain `go test ./...` leaves it out, since
-// it needs root and minutes.
+// Package e2e drives the real tunnel-server, built with the race detector, against
+// a real cluster with real debuggers. `make test-e2e` runs it; plain `go test ./...`
+// leaves it out, since it needs root and minutes.
 package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,15 +17,28 @@ import (
 )
 
 const (
-	clusterName = "kttest"
-	shop        = "e2e-shop"
-	user        = "dev"
+	user = "dev"
+	// upTimeout bounds what comes before the tests: the first time, Kubernetes is built.
+	upTimeout   = 20 * time.Minute
+	downTimeout = 2 * time.Minute
 )
 
 var (
 	world      *cluster.Cluster
 	kubeconfig string // of the ordinary user
+	shop       = unique("shop")
 )
+
+// clusterName is another one where several checkouts are tested at once.
+func clusterName() string {
+	if name := os.Getenv("KUBETUNNEL_TEST_NAME"); name != "" {
+		return name
+	}
+	return "kttest"
+}
+
+// unique is a namespace's name that no other run has.
+func unique(name string) string { return fmt.Sprintf("e2e-%s-%06x", name, rand.IntN(1<<24)) }
 
 func TestMain(m *testing.M) {
 	if os.Getenv("KUBETUNNEL_E2E") == "" {
@@ -39,36 +54,48 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
-	defer cancel()
-	say := func(text string) { fmt.Println("   ", text) }
+	began := time.Now()
+	say := func(text string) { fmt.Printf("%7.1f s  %s\n", time.Since(began).Seconds(), text) }
 	dir, err := os.MkdirTemp("", "kubetunnel-e2e-")
 	if err != nil {
 		return 1, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	if world, err = cluster.Up(ctx, clusterName, say); err != nil {
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := races.open(dir); err != nil {
+		return 1, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), upTimeout)
+	defer cancel()
+	if world, err = cluster.Up(ctx, clusterName(), say); err != nil {
 		return 1, err
 	}
 	defer func() {
-		end, cancel := context.WithTimeout(context.Background(), time.Minute)
+		end, cancel := context.WithTimeout(context.Background(), downTimeout)
 		defer cancel()
-		if downErr := world.Down(end, say); err == nil {
-			err = downErr
-		}
+		err = errors.Join(err, world.Down(end, say))
 	}()
-	if err := world.InstallOperator(ctx, say); err != nil {
+	if err := prepare(ctx, dir, say); err != nil {
 		return 1, err
+	}
+	code = m.Run()
+	if told := races.take(); told != "" {
+		err = errors.New(told)
+	}
+	return code, err
+}
+
+// prepare installs the operator and the shop, and makes the ordinary user.
+func prepare(ctx context.Context, dir string, say func(string)) error {
+	if err := world.InstallOperator(ctx, say); err != nil {
+		return err
 	}
 	if err := world.Shop(ctx, shop); err != nil {
-		return 1, err
+		return err
 	}
+	say("the shop is open in namespace " + shop)
 	if err := world.Grant(ctx, shop, user); err != nil {
-		return 1, err
+		return err
 	}
 	kubeconfig = filepath.Join(dir, "kubeconfig")
-	if err := world.User(ctx, user, kubeconfig); err != nil {
-		return 1, err
-	}
-	return m.Run(), nil
+	return world.User(ctx, user, kubeconfig)
 }

@@ -5,10 +5,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"os"
-	"strings"
 
 	"github.com/kubetunnel/kubetunnel/examples/shop/internal/httpd"
 )
@@ -28,29 +25,6 @@ type Cart struct {
 	Settings Settings `json:"settings"`
 }
 
-// Settings are what this process was told.
-type Settings struct {
-	Currency string `json:"currency"` // an environment variable of the Deployment
-	Region   string `json:"region"`   // from a ConfigMap
-	Token    string `json:"token"`    // from a Secret: its length, never itself
-	Edition  string `json:"edition"`  // set in the image
-	Banner   string `json:"banner"`   // a mounted ConfigMap file
-}
-
-func settings() Settings {
-	banner, err := os.ReadFile(httpd.Env("BANNER_FILE", "/etc/cart/banner.txt"))
-	if err != nil {
-		banner = []byte("(no banner: " + err.Error() + ")")
-	}
-	return Settings{
-		Currency: os.Getenv("CURRENCY"),
-		Region:   os.Getenv("REGION"),
-		Token:    fmt.Sprintf("%d characters", len(os.Getenv("PAYMENT_TOKEN"))),
-		Edition:  os.Getenv("EDITION"),
-		Banner:   strings.TrimSpace(string(banner)),
-	}
-}
-
 func price(ctx context.Context, item string) (int, error) {
 	var answer struct {
 		Cents int `json:"cents"`
@@ -64,7 +38,7 @@ func handleCart(w http.ResponseWriter, r *http.Request) {
 	for _, item := range []string{"apple", "bread", "coffee"} {
 		cents, err := price(r.Context(), item)
 		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadGateway)
+			httpd.Fail(w, err)
 			return
 		}
 		cart.Lines = append(cart.Lines, Line{Item: item, Cents: cents})
@@ -73,9 +47,11 @@ func handleCart(w http.ResponseWriter, r *http.Request) {
 	httpd.JSON(w, cart) // breakpoint here
 }
 
-func main() {
+func handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /cart/{customer}", handleCart)
-	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
-	httpd.Run("cart", httpd.Env("LISTEN", ":8080"), mux)
+	mux.HandleFunc("GET /healthz", httpd.Healthy)
+	return mux
 }
+
+func main() { httpd.Run("cart", httpd.Env("LISTEN", ":8080"), handler()) }

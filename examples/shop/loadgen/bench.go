@@ -68,7 +68,7 @@ func requests(ctx context.Context, url string, connect bool, conns int, d time.D
 			defer client.CloseIdleConnections()
 			for ctx.Err() == nil {
 				start := time.Now()
-				if _, err := get(ctx, client, url); err != nil {
+				if _, err := httpd.Fetch(ctx, client, url); err != nil {
 					if ctx.Err() == nil {
 						failed.Add(1)
 					}

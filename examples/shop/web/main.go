@@ -8,16 +8,27 @@ import (
 	"github.com/kubetunnel/kubetunnel/examples/shop/internal/httpd"
 )
 
-func main() {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{customer}", func(w http.ResponseWriter, r *http.Request) {
-		var cart json.RawMessage
-		if err := httpd.Get(r.Context(), httpd.Env("CART_URL", "http://cart")+"/cart/"+r.PathValue("customer"), &cart); err != nil {
-			http.Error(w, err.Error(), http.StatusBadGateway)
-			return
-		}
-		httpd.JSON(w, map[string]any{"servedBy": httpd.Host(), "cart": cart})
-	})
-	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
-	httpd.Run("web", httpd.Env("LISTEN", ":8080"), mux)
+// Page is the answer.
+type Page struct {
+	ServedBy string          `json:"servedBy"`
+	Cart     json.RawMessage `json:"cart"`
 }
+
+func handlePage(w http.ResponseWriter, r *http.Request) {
+	page := Page{ServedBy: httpd.Host()}
+	url := httpd.Env("CART_URL", "http://cart") + "/cart/" + r.PathValue("customer")
+	if err := httpd.Get(r.Context(), url, &page.Cart); err != nil {
+		httpd.Fail(w, err)
+		return
+	}
+	httpd.JSON(w, page)
+}
+
+func handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{customer}", handlePage)
+	mux.HandleFunc("GET /healthz", httpd.Healthy)
+	return mux
+}
+
+func main() { httpd.Run("web", httpd.Env("LISTEN", ":8080"), handler()) }

@@ -6,8 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -17,33 +15,57 @@ import (
 	"time"
 )
 
-// Run serves until SIGTERM, then lets the requests under way finish.
+const (
+	// headerTimeout bounds how long a caller may take to say what it wants.
+	headerTimeout = 10 * time.Second
+	// endTimeout bounds how long requests under way may take at the end.
+	endTimeout = 5 * time.Second
+)
+
+// Run serves until SIGTERM, then lets the requests under way finish. Every
+// service tells at /healthz that it is there, and who it is.
 func Run(name, address string, handler http.Handler) {
-	if err := serve(name, address, handler); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := listenAndServe(ctx, name, address, handler)
+	stop()
+	if err != nil {
 		slog.Error(name, "error", err)
 		os.Exit(1)
 	}
 }
 
-func serve(name, address string, handler http.Handler) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	listener, err := net.Listen("tcp", address)
+func listenAndServe(ctx context.Context, name, address string, handler http.Handler) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	slog.Info(name, "listening", listener.Addr().String())
-	go func() {
-		<-ctx.Done()
-		timeout, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		_ = server.Shutdown(timeout)
-	}()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	return serve(ctx, listener, handler)
+}
+
+// serve ends when ctx does, and all that is under way is answered.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
 		return err
+	case <-ctx.Done():
 	}
-	return nil
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	err := server.Shutdown(end)
+	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
+	return err
+}
+
+// Healthy answers at /healthz.
+func Healthy(w http.ResponseWriter, _ *http.Request) {
+	JSON(w, map[string]string{"servedBy": Host()})
 }
 
 // JSON answers with a value.
@@ -52,24 +74,6 @@ func JSON(w http.ResponseWriter, value any) {
 	if err := json.NewEncoder(w).Encode(value); err != nil {
 		slog.Warn("answer", "error", err)
 	}
-}
-
-// Get asks another service and reads its JSON.
-func Get(ctx context.Context, url string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(response.Body, 1024))
-		return fmt.Errorf("%s: %s: %s", url, response.Status, text)
-	}
-	return json.NewDecoder(response.Body).Decode(into)
 }
 
 // Env is an environment variable, or its default.

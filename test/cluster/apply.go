@@ -15,17 +15,22 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Shop puts the example shop into a namespace and waits until all of it is available.
+// shopFiles are put into whatever namespace is wanted, so the namespace's own is not among them.
+var shopFiles = []string{"prices.yaml", "cart.yaml", "web.yaml", "loadgen.yaml"}
+
+// Shop puts the example shop into a namespace, and waits until all of it is available.
 func (c *Cluster) Shop(ctx context.Context, namespace string) error {
 	if err := c.Namespace(ctx, namespace); err != nil {
 		return err
 	}
-	content, err := os.ReadFile(filepath.Join(c.Root, "examples", "shop", "k8s", "shop.yaml"))
-	if err != nil {
-		return err
-	}
-	if err := c.Apply(ctx, namespace, string(content)); err != nil {
-		return err
+	for _, file := range shopFiles {
+		content, err := os.ReadFile(filepath.Join(c.Root, "examples", "shop", "k8s", file))
+		if err != nil {
+			return err
+		}
+		if err := c.Apply(ctx, namespace, string(content)); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
 	}
 	if err := Wait(ctx, "the shop in namespace "+namespace, func() (bool, error) { return c.available(ctx, namespace) }); err != nil {
 		return err
@@ -37,27 +42,35 @@ func (c *Cluster) Shop(ctx context.Context, namespace string) error {
 	})
 }
 
+// available tells whether all Deployments of a namespace are rolled out: no pod of an older state is left.
 func (c *Cluster) available(ctx context.Context, namespace string) (bool, error) {
 	list, err := c.Kube.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return false, err
 	}
 	for i := range list.Items {
-		if d := &list.Items[i]; d.Status.AvailableReplicas == 0 || d.Status.ObservedGeneration < d.Generation {
-			return false, fmt.Errorf("deployment %s is not available", d.Name)
+		d := &list.Items[i]
+		want := int32(1)
+		if d.Spec.Replicas != nil {
+			want = *d.Spec.Replicas
+		}
+		s := d.Status
+		if s.ObservedGeneration < d.Generation || s.AvailableReplicas != want || s.UpdatedReplicas != want || s.Replicas != want {
+			return false, fmt.Errorf("deployment %s is not available: %d of %d pods are", d.Name, s.AvailableReplicas, want)
 		}
 	}
 	return len(list.Items) > 0, nil
 }
 
-// Apply applies YAML documents to a namespace, as `kubectl apply --server-side` does.
+// Apply applies YAML documents to a namespace, as `kubectl apply --server-side`
+// does. Images of the project that are named ":dev" get the tags that were built.
 func (c *Cluster) Apply(ctx context.Context, namespace, documents string) error {
 	dyn, err := dynamic.NewForConfig(c.Rest)
 	if err != nil {
 		return err
 	}
 	mapper := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(c.Kube.Discovery()))
-	for _, document := range strings.Split(documents, "\n---\n") {
+	for _, document := range strings.Split(c.images.rewrite(documents+"\n"), "\n---\n") {
 		object := &unstructured.Unstructured{}
 		if err := yaml.Unmarshal([]byte(document), &object.Object); err != nil {
 			return err

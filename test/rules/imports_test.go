@@ -3,11 +3,9 @@
 package rules
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,20 +73,42 @@ var inner = []struct {
 	{"engine/link", []string{"engine", "engine/tunnel", "protocol"}, "a link joins the tunnel to the session"},
 	{"operator/agent", []string{"engine/tunnel", "operator/control"}, "the data plane knows the tunnel and the operator's word"},
 	{"operator/control", []string{"engine/tunnel"}, "the control channel uses the tunnel's keys"},
+	{"operator/version", nil, "a number needs nothing"},
+	{"operator/api/v1alpha1", nil, "a type of the cluster needs only the cluster's types"},
+	{"operator/manifests", []string{"operator/api/v1alpha1", "operator/version"}, "manifests are files"},
+	{"operator/controller", []string{"engine/tunnel", "operator/api/v1alpha1", "operator/control"}, "the controller knows the tunnel only by its keys"},
+	{"engine/cluster", []string{"operator/api/v1alpha1", "operator/manifests", "operator/version", "protocol"}, "the cluster room speaks to the operator through its type"},
 	{"server", []string{"protocol", "protocol/gen", "server/rpc"}, "the engine comes in as a Backend"},
+	{"server/cli", []string{"protocol", "server"}, "the terminal's face is as thin as the editor's"},
 	{"server/rpc", []string{"protocol"}, "JSON-RPC carries the contract's errors"},
 }
+
+// rooms are the folders all of whose packages are in the table above, but commands,
+// what is generated, and what is inside of one room.
+var rooms = []string{"protocol", "engine", "server", "operator"}
+
+// systems are those that the project is built for: a package may import other things on each.
+var systems = []string{"linux", "darwin", "windows"}
 
 type goPackage struct {
 	ImportPath string
 	Imports    []string
 }
 
-func packages(t *testing.T) []goPackage {
+// packages lists the project's packages, or what of all packages is asked for.
+func packages(t *testing.T, system string, args ...string) []goPackage {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", module+"/...")
+	if len(args) == 0 {
+		args = []string{module + "/..."}
+	}
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-e", "-json=ImportPath,Imports"}, args...)...)
 	cmd.Dir = filepath.Join("..", "..")
+	cmd.Env = append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0")
 	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		t.Fatalf("%v: %s", err, exit.Stderr)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,13 +131,15 @@ func below(pkg string, folders []string) bool {
 }
 
 func TestEachForeignVocabularyHasOneDoor(t *testing.T) {
-	for _, p := range packages(t) {
-		pkg := strings.TrimPrefix(p.ImportPath, module+"/")
-		for _, r := range doors {
-			allowed := below(pkg, r.only) && !below(pkg, r.except)
-			for _, imported := range p.Imports {
-				if !allowed && slices.ContainsFunc(r.imports, func(prefix string) bool { return strings.HasPrefix(imported, prefix) }) {
-					t.Errorf("%s imports %s: %s", pkg, imported, r.why)
+	for _, system := range systems {
+		for _, p := range packages(t, system) {
+			pkg := strings.TrimPrefix(p.ImportPath, module+"/")
+			for _, r := range doors {
+				allowed := below(pkg, r.only) && !below(pkg, r.except)
+				for _, imported := range p.Imports {
+					if !allowed && slices.ContainsFunc(r.imports, func(prefix string) bool { return strings.HasPrefix(imported, prefix) }) {
+						t.Errorf("%s on %s imports %s: %s", pkg, system, imported, r.why)
+					}
 				}
 			}
 		}
@@ -125,64 +147,53 @@ func TestEachForeignVocabularyHasOneDoor(t *testing.T) {
 }
 
 func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
-	all := map[string]goPackage{}
-	for _, p := range packages(t) {
-		all[strings.TrimPrefix(p.ImportPath, module+"/")] = p
+	for _, system := range systems {
+		all := map[string]goPackage{}
+		for _, p := range packages(t, system) {
+			all[strings.TrimPrefix(p.ImportPath, module+"/")] = p
+		}
+		for _, r := range inner {
+			p, ok := all[r.pkg]
+			if !ok {
+				t.Errorf("there is no package %s", r.pkg)
+				continue
+			}
+			for _, imported := range p.Imports {
+				own, ours := strings.CutPrefix(imported, module+"/")
+				if ours && !slices.Contains(r.imports, own) {
+					t.Errorf("%s on %s imports %s: %s", r.pkg, system, own, r.why)
+				}
+				if r.pkg == "protocol" && strings.Contains(imported, ".") {
+					t.Errorf("%s on %s imports %s: %s", r.pkg, system, imported, r.why)
+				}
+			}
+		}
 	}
-	for _, r := range inner {
-		p, ok := all[r.pkg]
-		if !ok {
-			t.Errorf("there is no package %s", r.pkg)
+}
+
+func TestEveryRoomHasItsRule(t *testing.T) {
+	for _, p := range packages(t, systems[0]) {
+		pkg := strings.TrimPrefix(p.ImportPath, module+"/")
+		_, inside := strings.CutPrefix(pkg, "protocol/")
+		outside := inside || strings.Contains(pkg+"/", "/cmd/") || strings.Contains(pkg+"/", "/internal/") || pkg == "server/servertest"
+		if !below(pkg, rooms) || outside {
 			continue
 		}
-		for _, imported := range p.Imports {
-			own, ours := strings.CutPrefix(imported, module+"/")
-			if ours && !slices.Contains(r.imports, own) {
-				t.Errorf("%s imports %s: %s", r.pkg, own, r.why)
-			}
-			if r.pkg == "protocol" && strings.Contains(imported, ".") {
-				t.Errorf("%s imports %s: %s", r.pkg, imported, r.why)
-			}
+		known := false
+		for _, r := range inner {
+			known = known || r.pkg == pkg
+		}
+		if !known {
+			t.Errorf("package %s has no line in this test: what may it import, and why?", pkg)
 		}
 	}
 }
 
-// mostLines is how long a file of one thing may get.
-const mostLines = 500
-
-func TestFilesAreForOneThing(t *testing.T) {
-	root := filepath.Join("..", "..")
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules" || d.Name() == "build" || d.Name() == "bin") {
-			return filepath.SkipDir
-		}
-		if !strings.HasSuffix(path, ".go") || strings.HasPrefix(d.Name(), "zz_generated") || filepath.Base(path) == "glue.go" {
-			return nil
-		}
-		n, err := countLines(path)
-		if n > mostLines {
-			t.Errorf("%s has %d lines, %d at most: is it one thing?", path, n, mostLines)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func countLines(path string) (n int, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = f.Close() }()
-	for s := bufio.NewScanner(f); s.Scan(); n++ {
-		if err := s.Err(); err != nil {
-			return n, err
+// The doors hold what a package imports itself; these hold what a program drags in.
+func TestTheAgentHasNoKubernetesInIt(t *testing.T) {
+	for _, p := range packages(t, "linux", "-deps", "./operator/cmd/tunnel-agent") {
+		if strings.HasPrefix(p.ImportPath, "k8s.io/") || strings.HasPrefix(p.ImportPath, "sigs.k8s.io/") {
+			t.Errorf("tunnel-agent has %s in it: it starts in milliseconds beside every app, and must stay small", p.ImportPath)
 		}
 	}
-	return n, nil
 }

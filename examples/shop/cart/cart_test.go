@@ -1,0 +1,68 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func ask(t *testing.T, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	return w
+}
+
+func prices(t *testing.T, answer http.HandlerFunc) {
+	t.Helper()
+	server := httptest.NewServer(answer)
+	t.Cleanup(server.Close)
+	t.Setenv("PRICES_URL", server.URL)
+}
+
+func TestCartAddsUpAndTellsWhatItWasTold(t *testing.T) {
+	prices(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"cents": 5}`)) })
+	file := filepath.Join(t.TempDir(), "banner.txt")
+	if err := os.WriteFile(file, []byte("hello\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"CURRENCY": "EUR", "REGION": "eu-north", "PAYMENT_TOKEN": "hidden!", "EDITION": "harvest", "BANNER_FILE": file,
+	} {
+		t.Setenv(name, value)
+	}
+	answer := ask(t, "/cart/ann")
+	var cart Cart
+	if err := json.Unmarshal(answer.Body.Bytes(), &cart); err != nil {
+		t.Fatal(err)
+	}
+	if cart.Customer != "ann" || cart.Total != 15 || len(cart.Lines) != 3 {
+		t.Errorf("got %+v", cart)
+	}
+	if want := (Settings{"EUR", "eu-north", "7 characters", "harvest", "hello"}); cart.Settings != want {
+		t.Errorf("settings %+v, want %+v", cart.Settings, want)
+	}
+	if strings.Contains(answer.Body.String(), "hidden!") {
+		t.Error("the Secret is in the answer")
+	}
+}
+
+func TestCartGoesOnWithoutItsFile(t *testing.T) {
+	prices(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"cents": 5}`)) })
+	t.Setenv("BANNER_FILE", filepath.Join(t.TempDir(), "none"))
+	answer := ask(t, "/cart/ann")
+	if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), "no banner: open") {
+		t.Errorf("got %d, %s", answer.Code, answer.Body)
+	}
+}
+
+func TestCartTellsThatItHasNoPrices(t *testing.T) {
+	prices(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "closed", http.StatusServiceUnavailable) })
+	if answer := ask(t, "/cart/ann"); answer.Code != http.StatusBadGateway || !strings.Contains(answer.Body.String(), "closed") {
+		t.Errorf("got %d, %s", answer.Code, answer.Body)
+	}
+}

@@ -1,0 +1,93 @@
+package e2e
+
+import (
+	"context"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubetunnel/kubetunnel/protocol"
+	"github.com/kubetunnel/kubetunnel/server/servertest"
+)
+
+func TestEditorThatDisconnectsEndsTheSession(t *testing.T) {
+	sessionEnds(t, func(ctx context.Context, t *testing.T, _ *servertest.Editor, s *session) {
+		if err := s.Disconnect(ctx, false); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestKilledAdapterEndsTheSession(t *testing.T) {
+	sessionEnds(t, func(_ context.Context, t *testing.T, e *servertest.Editor, _ *session) {
+		killOne(t, e.PID(), "dlv dap")
+	})
+}
+
+// sessionEnds ends a session in some way, and looks that the server goes on without anything of it.
+func sessionEnds(t *testing.T, end func(context.Context, *testing.T, *servertest.Editor, *session)) {
+	t.Helper()
+	ctx := testContext(t)
+	restored := remember(ctx, t, shop, "cart")
+	e := openEditor(ctx, t)
+	s := debugCart(ctx, t, e, "end")
+	pids := descendants(e.PID())
+	end(ctx, t, e, s)
+	if _, err := e.WaitState(ctx, s.id, protocol.StateEnded, protocol.StateFailed); err != nil {
+		t.Fatal(err)
+	}
+	restored()
+	waitGone(ctx, t, pids)
+	waitNothingLeft(ctx, t, shop)
+}
+
+func TestEditorGoneEndsEverything(t *testing.T) {
+	ctx := testContext(t)
+	restored := remember(ctx, t, shop, "cart")
+	e := openEditor(ctx, t)
+	debugCart(ctx, t, e, "gone")
+	pids := append(descendants(e.PID()), e.PID())
+	_ = e.Close()
+	<-e.Exited()
+	restored()
+	waitGone(ctx, t, pids)
+	waitNothingLeft(ctx, t, shop)
+}
+
+func TestKilledServerLeavesNoProcessAndTheServiceComesBack(t *testing.T) {
+	ctx := testContext(t)
+	restored := remember(ctx, t, shop, "cart")
+	e := openEditor(ctx, t)
+	s := debugCart(ctx, t, e, "killed")
+	pids := append(descendants(e.PID()), e.PID())
+	if len(pids) < 3 {
+		t.Fatalf("only %d processes: no debugger, no debuggee", len(pids))
+	}
+	if err := e.Process().Kill(); err != nil {
+		t.Fatal(err)
+	}
+	restored()
+	waitServedBy(ctx, t, false)
+	waitGone(ctx, t, pids)
+	// Its lease would end it in a minute; the test does not wait for that.
+	if err := dynamicClient(t).Resource(interceptResource).Namespace(shop).Delete(ctx, s.intercept, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	waitNothingLeft(ctx, t, shop)
+}
+
+func TestInterceptDeletedInMidSessionEndsIt(t *testing.T) {
+	ctx := testContext(t)
+	restored := remember(ctx, t, shop, "cart")
+	e := openEditor(ctx, t)
+	s := debugCart(ctx, t, e, "deleted")
+	if err := dynamicClient(t).Resource(interceptResource).Namespace(shop).Delete(ctx, s.intercept, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	info, err := e.WaitState(ctx, "deleted", protocol.StateFailed)
+	if err != nil || info.Error == nil || info.Error.Code != protocol.CodeInterceptGone {
+		t.Errorf("%+v, %v", info, err)
+	}
+	restored()
+	waitNothingLeft(ctx, t, shop)
+}
