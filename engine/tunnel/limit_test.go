@@ -42,15 +42,20 @@ func TestWhatIsKeptForANewTransportIsBounded(t *testing.T) {
 	}
 	b.cut()
 	<-s.pipe.lostNow()
-	for _, st := range streams {
-		_ = st.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-	}
 	results := make(chan error, len(streams))
 	for _, st := range streams {
 		go func() {
 			_, err := st.Write(make([]byte, 3<<20))
 			results <- err
 		}()
+	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for isClosed(s.pipe.roomy()) { // until there is no room for them all
+		<-tick.C
+	}
+	for _, st := range streams {
+		_ = st.SetWriteDeadline(time.Now())
 	}
 	blocked := 0
 	for range streams {
