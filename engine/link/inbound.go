@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"syscall"
 
 	"github.com/kubetunnel/kubetunnel/engine/tunnel"
@@ -16,6 +17,11 @@ func (l *Link) handle(ctx context.Context, s tunnel.Stream) {
 		_ = s.Refuse(tunnel.RefusedUnsupported, "streams of kind "+string(h.Kind)+" are not taken here")
 		return
 	}
+	if !l.begin(int(h.Port)) {
+		_ = s.Refuse(tunnel.RefusedConnection, "the session does not listen on this port any more")
+		return
+	}
+	defer l.active.Add(-1)
 	conn, err := l.cfg.Take(ctx, int(h.Port), h.Source)
 	if err != nil {
 		_ = s.Refuse(codeOf(err), err.Error())
@@ -26,11 +32,22 @@ func (l *Link) handle(ctx context.Context, s tunnel.Stream) {
 		return
 	}
 	l.connections.Add(1)
-	l.active.Add(1)
-	defer l.active.Add(-1)
 	in, out := tunnel.Splice(s, conn)
 	l.in.Add(in)
 	l.out.Add(out)
+}
+
+// begin counts a call, unless its port is not served any more. The agent may have
+// offered it before it was told so, and whoever waits for the last call to end must
+// not overlook it: either it is counted, or the origin gets it.
+func (l *Link) begin(servicePort int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !slices.Contains(l.want, servicePort) {
+		return false
+	}
+	l.active.Add(1)
+	return true
 }
 
 // codeOf tells the far side why a dial failed.
