@@ -7,12 +7,13 @@ import (
 	"strings"
 )
 
-// Whose value counts, for a debuggee in loopback mode, from the weakest:
+// Whose value counts for a debuggee, from the weakest:
 //
 //  1. the workstation's environment;
 //  2. the pod's, but for workstationOwn: variables that describe the container's
-//     file system, user or machine, none of which is there;
-//  3. the sandbox's (proxies: the pod's own are reachable from the pod alone);
+//     file system, user or machine, none of which is there in any mode;
+//  3. the sandbox's (loopback: proxies, as the pod's own are reachable from the pod
+//     alone; namespaces: the pod's host name);
 //  4. the user's: envFile, then "env" of the launch configuration; null unsets.
 //
 // The build sees 1 and 4 only.

@@ -144,7 +144,7 @@ func archiveFile(path string, info fs.FileInfo) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// tooLarge tells how much there is: counting stops nowhere, carrying does.
+// tooLarge refuses a mount, and tells how much there is in all.
 func tooLarge(path string) error {
 	var size int64
 	_ = filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {
