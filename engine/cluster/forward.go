@@ -15,10 +15,10 @@ import (
 	"k8s.io/client-go/transport/spdy"
 )
 
-// DialPod opens a connection to a port on a pod's 127.0.0.1 through the API
+// forwardPod opens a connection to a port on a pod's 127.0.0.1 through the API
 // server's port-forward: over WebSocket (KEP-4006), or over SPDY where the server
 // or a proxy on the way does not take that.
-func (c *Client) DialPod(ctx context.Context, namespace, pod string, port int32) (io.ReadWriteCloser, error) {
+func (c *Client) forwardPod(ctx context.Context, namespace, pod string, port int32) (io.ReadWriteCloser, error) {
 	a := access{verb: "create", resource: "pods/portforward", namespace: namespace, name: pod}
 	dialer, err := c.forwardDialer(namespace, pod)
 	if err != nil {

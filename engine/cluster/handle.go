@@ -242,13 +242,13 @@ func (h *Handle) goneError() error {
 		On("Intercept", h.namespace, h.name)
 }
 
-// Dial makes a port-forward to the agent's tunnel port.
+// Dial makes a connection to where the agent takes tunnels.
 func (h *Handle) Dial(ctx context.Context) (io.ReadWriteCloser, error) {
 	agent, err := h.WaitAgent(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return h.client.DialPod(ctx, h.namespace, agent.Pod, agent.TunnelPort)
+	return h.client.dialAgent(ctx, h.namespace, agent)
 }
 
 // Delete asks for the end of the intercept. It may be called twice.

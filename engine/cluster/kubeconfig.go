@@ -3,10 +3,12 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/client-go/dynamic"
@@ -137,6 +139,10 @@ type Client struct {
 	rest      *rest.Config
 	kube      kubernetes.Interface
 	dynamic   dynamic.Interface
+
+	upgrades http.RoundTripper
+	// forwards: agents are reached by port-forward, since the other way has failed.
+	forwards atomic.Bool
 }
 
 func newClient(raw clientcmdapi.Config, context string) (*Client, error) {
@@ -162,7 +168,11 @@ func newClient(raw clientcmdapi.Config, context string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client of context %q: %w", context, err)
 	}
-	return &Client{context: context, namespace: namespace, rest: restConfig, kube: kube, dynamic: dyn}, nil
+	upgrades, err := upgradeTransport(restConfig)
+	if err != nil {
+		return nil, fmt.Errorf("client of context %q: %w", context, err)
+	}
+	return &Client{context: context, namespace: namespace, rest: restConfig, kube: kube, dynamic: dyn, upgrades: upgrades}, nil
 }
 
 // requestTimeout bounds each single API request.

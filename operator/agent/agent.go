@@ -20,6 +20,8 @@ type Config struct {
 	Operator tunnel.PublicKey
 	// Control takes the operator, Tunnel the engines.
 	Control, Tunnel net.Listener
+	// Upgrade takes engines by HTTP upgrade; nil when it is not wanted.
+	Upgrade net.Listener
 	// Twin takes the twin; nil when there is none.
 	Twin net.Listener
 	Log  *slog.Logger
@@ -99,7 +101,7 @@ func New(cfg Config) *Agent {
 // left. It is called once.
 func (a *Agent) Run(ctx context.Context) error {
 	defer a.cancel()
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
 	start := func(what string, serve func() error) {
 		a.group.Go(func() {
 			if err := serve(); err != nil {
@@ -111,6 +113,9 @@ func (a *Agent) Run(ctx context.Context) error {
 		return control.ServeLogged(a.ctx, a.cfg.Control, a.cfg.Key, a.cfg.Operator, a, a.cfg.Log)
 	})
 	start("tunnel", func() error { return a.tunnel.Serve(a.cfg.Tunnel) })
+	if a.cfg.Upgrade != nil {
+		start("upgrade", func() error { return a.tunnel.Serve(tunnel.UpgradeListener(a.cfg.Upgrade)) })
+	}
 	if a.cfg.Twin != nil {
 		start("twin", func() error { return a.twin.serve(a.ctx, a.cfg.Twin, a.cfg.Log, a.signal.Notify) })
 	}

@@ -88,20 +88,21 @@ func hashOf(template corev1.PodTemplateSpec) (string, error) {
 func (b blueprint) podTemplate() corev1.PodTemplateSpec {
 	from := b.app.Template
 	ports := resolvePorts(b.service, from.Spec.Containers)
-	controlPort, tunnelPort := ownPorts(ports)
+	own := ownPorts(ports)
 	t := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{
 		Labels:      b.names.podLabels(b.selector),
 		Annotations: meshAnnotations(from.Annotations),
 	}}
 	maps.Copy(t.Annotations, map[string]string{
 		v1alpha1.AnnotationTarget: b.names.target,
-		annotationControlPort:     strconv.Itoa(int(controlPort)),
-		annotationTunnelPort:      strconv.Itoa(int(tunnelPort)),
+		annotationControlPort:     strconv.Itoa(int(own.control)),
+		annotationTunnelPort:      strconv.Itoa(int(own.tunnel)),
+		annotationUpgradePort:     strconv.Itoa(int(own.upgrade)),
 		annotationOperatorKey:     b.settings.OperatorKey,
 	})
 	no, grace := false, int64(agentGrace)
 	t.Spec = corev1.PodSpec{
-		Containers:                    []corev1.Container{b.agent(ports, controlPort, tunnelPort)},
+		Containers:                    []corev1.Container{b.agent(ports, own)},
 		Volumes:                       []corev1.Volume{b.config()},
 		TerminationGracePeriodSeconds: &grace,
 		AutomountServiceAccountToken:  &no,
@@ -132,12 +133,13 @@ func (b blueprint) podTemplate() corev1.PodTemplateSpec {
 // annotationOperatorKey makes an agent that knows a former operator's key differ.
 const annotationOperatorKey = annotationPrefix + "operator-key"
 
-func (b blueprint) agent(ports []targetPort, controlPort, tunnelPort int32) corev1.Container {
+func (b blueprint) agent(ports []targetPort, own agentPorts) corev1.Container {
 	c := corev1.Container{
 		Name: agentContainer, Image: b.settings.Image, ImagePullPolicy: b.settings.PullPolicy,
 		Command: []string{
 			"/tunnel-agent", "serve", "--config", configPath,
-			"--control", fmt.Sprintf(":%d", controlPort), "--tunnel", fmt.Sprintf("127.0.0.1:%d", tunnelPort),
+			"--control", fmt.Sprintf(":%d", own.control), "--tunnel", fmt.Sprintf("127.0.0.1:%d", own.tunnel),
+			"--upgrade", fmt.Sprintf(":%d", own.upgrade),
 		},
 		Ports:           containerPorts(ports),
 		Resources:       smallResources(appContainer(b.service, b.app.Template).Resources, "512Mi"),

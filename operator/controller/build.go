@@ -79,7 +79,7 @@ func (p *planner) grant() {
 	if pod == nil {
 		return
 	}
-	role := portForwardRole(p.n, pod.Namespace, pod.Name)
+	role := reachRole(p.n, pod)
 	if !slices.ContainsFunc(p.w.Owned.Roles, func(h rbacv1.Role) bool {
 		return h.Name == role.Name && apiequality.Semantic.DeepEqual(h.Rules, role.Rules)
 	}) {
@@ -87,7 +87,7 @@ func (p *planner) grant() {
 	}
 	wanted := map[string]bool{}
 	for i := range p.ruling.winners {
-		b := portForwardBinding(p.n, &p.ruling.winners[i])
+		b := reachBinding(p.n, &p.ruling.winners[i])
 		wanted[b.Name] = true
 		if !slices.ContainsFunc(p.w.Owned.Bindings, func(h rbacv1.RoleBinding) bool {
 			return h.Name == b.Name && apiequality.Semantic.DeepEqual(h.Subjects, b.Subjects)
@@ -150,11 +150,11 @@ func agentRunning(pod *corev1.Pod) bool {
 	})
 }
 
-// tunnelPort is where the agent takes tunnels.
-func tunnelPort(pod *corev1.Pod) int32 {
-	n, err := strconv.ParseInt(pod.Annotations[annotationTunnelPort], 10, 32)
+// ownPort is the number that an annotation of the agent's pod tells, 0 without.
+func ownPort(pod *corev1.Pod, annotation string) int32 {
+	n, err := strconv.ParseInt(pod.Annotations[annotation], 10, 32)
 	if err != nil {
-		return defaultTunnelPort
+		return 0
 	}
 	return int32(n)
 }

@@ -18,6 +18,7 @@ const (
 	annotationAgentKey    = annotationPrefix + "agent-key"
 	annotationControlPort = annotationPrefix + "control-port"
 	annotationTunnelPort  = annotationPrefix + "tunnel-port"
+	annotationUpgradePort = annotationPrefix + "upgrade-port"
 	annotationNotes       = annotationPrefix + "notes"
 	labelIntercept        = annotationPrefix + "intercept-uid"
 )

@@ -32,16 +32,19 @@ func agentSecret(n names, namespace, operatorKey string) *corev1.Secret {
 	}
 }
 
-// portForwardRole allows reaching this one pod. Port-forward by WebSocket is a
-// "get" to older API servers and a "create" to newer ones.
-func portForwardRole(n names, namespace, pod string) *rbacv1.Role {
-	return &rbacv1.Role{ObjectMeta: n.meta(namespace, n.agent()), Rules: []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{"pods/portforward"}, ResourceNames: []string{pod}, Verbs: []string{"create", "get"}},
-		{APIGroups: []string{""}, Resources: []string{"pods"}, ResourceNames: []string{pod}, Verbs: []string{"get"}},
+// reachRole allows reaching this one pod: one port of it through the API server's
+// proxy, and port-forward, which by WebSocket is a "get" to older API servers and a
+// "create" to newer ones.
+func reachRole(n names, pod *corev1.Pod) *rbacv1.Role {
+	port := pod.Name + ":" + pod.Annotations[annotationUpgradePort]
+	return &rbacv1.Role{ObjectMeta: n.meta(pod.Namespace, n.agent()), Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"pods/proxy"}, ResourceNames: []string{port}, Verbs: []string{"get"}},
+		{APIGroups: []string{""}, Resources: []string{"pods/portforward"}, ResourceNames: []string{pod.Name}, Verbs: []string{"create", "get"}},
+		{APIGroups: []string{""}, Resources: []string{"pods"}, ResourceNames: []string{pod.Name}, Verbs: []string{"get"}},
 	}}
 }
 
-func portForwardBinding(n names, in *v1alpha1.Intercept) *rbacv1.RoleBinding {
+func reachBinding(n names, in *v1alpha1.Intercept) *rbacv1.RoleBinding {
 	b := &rbacv1.RoleBinding{ObjectMeta: n.meta(in.Namespace, n.binding(in.UID))}
 	b.Labels[labelIntercept] = string(in.UID)
 	b.Subjects = []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: in.Spec.Client.User}}

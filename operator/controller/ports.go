@@ -14,8 +14,9 @@ import (
 
 // Where an agent listens for us unless the app uses these ports itself.
 const (
-	defaultControlPort int32 = 7071
 	defaultTunnelPort  int32 = 7070
+	defaultControlPort int32 = 7071
+	defaultUpgradePort int32 = 7072
 )
 
 // targetPort is a port of a Service with its number on the pod.
@@ -75,8 +76,14 @@ func containerPorts(ports []targetPort) []corev1.ContainerPort {
 	return out
 }
 
-// ownPorts picks the agent's ports for control and tunnel, beside those of the app.
-func ownPorts(ports []targetPort) (controlPort, tunnelPort int32) {
+// agentPorts are the agent's own ports.
+type agentPorts struct {
+	// control takes the operator; tunnel, on 127.0.0.1, and upgrade take engines.
+	control, tunnel, upgrade int32
+}
+
+// ownPorts picks the agent's ports, beside those of the app.
+func ownPorts(ports []targetPort) agentPorts {
 	used := map[int32]bool{}
 	for _, p := range ports {
 		used[p.number] = true
@@ -88,8 +95,7 @@ func ownPorts(ports []targetPort) (controlPort, tunnelPort int32) {
 		used[n] = true
 		return n
 	}
-	tunnelPort = pick(defaultTunnelPort)
-	return pick(defaultControlPort), tunnelPort
+	return agentPorts{tunnel: pick(defaultTunnelPort), control: pick(defaultControlPort), upgrade: pick(defaultUpgradePort)}
 }
 
 // controlPorts are the ports as the agent is told of them; originIP is the origin Service's.

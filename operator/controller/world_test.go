@@ -82,9 +82,9 @@ func withAgent(t *testing.T, w *World) {
 	}
 	origin := originService(n, w.Service, w.Service.Spec.Selector)
 	origin.UID, origin.Spec.ClusterIP = "origin-1", "10.2.2.2"
-	role := portForwardRole(n, "shop", pod.Name)
+	role := reachRole(n, &pod)
 	role.UID = "role-1"
-	binding := portForwardBinding(n, &w.Intercepts[0])
+	binding := reachBinding(n, &w.Intercepts[0])
 	binding.UID = "binding-1"
 	w.Owned = Owned{
 		Deployments: []appsv1.Deployment{*d}, Services: []corev1.Service{*origin}, Pods: []corev1.Pod{pod},

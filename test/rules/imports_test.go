@@ -77,7 +77,7 @@ var inner = []struct {
 	{"operator/api/v1alpha1", nil, "a type of the cluster needs only the cluster's types"},
 	{"operator/manifests", []string{"operator/api/v1alpha1", "operator/version"}, "manifests are files"},
 	{"operator/controller", []string{"engine/tunnel", "operator/api/v1alpha1", "operator/control"}, "the controller knows the tunnel only by its keys"},
-	{"engine/cluster", []string{"operator/api/v1alpha1", "operator/manifests", "operator/version", "protocol"}, "the cluster room speaks to the operator through its type"},
+	{"engine/cluster", []string{"engine/tunnel", "operator/api/v1alpha1", "operator/manifests", "operator/version", "protocol"}, "the cluster room speaks to the operator through its type, and names the tunnel's protocol in an upgrade"},
 	{"server", []string{"protocol", "protocol/gen", "server/rpc"}, "the engine comes in as a Backend"},
 	{"server/cli", []string{"protocol", "server"}, "the terminal's face is as thin as the editor's"},
 	{"server/rpc", []string{"protocol"}, "JSON-RPC carries the contract's errors"},

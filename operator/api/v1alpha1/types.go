@@ -179,6 +179,10 @@ type InterceptAgent struct {
 	Key string `json:"key"`
 	// TunnelPort is the port on the pod's 127.0.0.1 where it takes tunnels.
 	TunnelPort int32 `json:"tunnelPort"`
+	// UpgradePort is the port on the pod's address where it takes tunnels by HTTP
+	// upgrade, through the API server's proxy to pods; 0 = it takes none.
+	// +optional
+	UpgradePort int32 `json:"upgradePort,omitempty"`
 	// Ports are the Service's ports with their resolved target ports.
 	// +listType=atomic
 	Ports []AgentPort `json:"ports"`

@@ -20,6 +20,7 @@ func serve(ctx context.Context, args []string) error {
 	configDir := flags.String("config", "/etc/kubetunnel", "folder with key.pem and operator.pub")
 	controlAddress := flags.String("control", ":7071", "where the operator connects")
 	tunnelAddress := flags.String("tunnel", "127.0.0.1:7070", "where engines connect, by port-forward")
+	upgradeAddress := flags.String("upgrade", "", "where engines connect by HTTP upgrade, through the API server's proxy; empty: nowhere")
 	twinSocket := flags.String("twin-socket", "", "where the twin connects; empty: there is none")
 	debug := flags.Bool("debug", false, "log each connection that goes astray")
 	if err := flags.Parse(args); err != nil {
@@ -39,6 +40,11 @@ func serve(ctx context.Context, args []string) error {
 	}
 	if cfg.Tunnel, err = net.Listen("tcp", *tunnelAddress); err != nil {
 		return fmt.Errorf("tunnel port: %w", err)
+	}
+	if *upgradeAddress != "" {
+		if cfg.Upgrade, err = net.Listen("tcp", *upgradeAddress); err != nil {
+			return fmt.Errorf("upgrade port: %w", err)
+		}
 	}
 	if *twinSocket != "" {
 		if cfg.Twin, err = listenTwin(*twinSocket); err != nil {
