@@ -52,7 +52,11 @@ func (s *Session) wait(ctx context.Context) error {
 func (s *Session) attachedChanged(attached bool) {
 	s.mu.Lock()
 	s.attached = attached
+	intercept, former := s.intercept, s.info.Carrier
 	s.mu.Unlock()
+	if attached && intercept != nil && intercept.Carrier() != former {
+		s.change(func(i *protocol.SessionInfo) { i.Carrier = intercept.Carrier() })
+	}
 	s.serving.poke()
 	s.judge()
 }

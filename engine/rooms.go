@@ -55,6 +55,8 @@ type Intercept interface {
 	Agent(ctx context.Context) (AgentInfo, error)
 	// Dial makes one transport to the agent; it follows the agent to a new pod.
 	Dial(ctx context.Context) (io.ReadWriteCloser, error)
+	// Carrier is how the last transport goes.
+	Carrier() protocol.Carrier
 	// Status is the last known state, and a channel that is closed at the next change.
 	Status() (InterceptStatus, <-chan struct{})
 	// Delete asks for the end; it may be called twice.

@@ -196,6 +196,8 @@ type SessionInfo struct {
 	Ports []PortMapping `json:"ports,omitempty"`
 	// Intercept is the name of the object in the cluster.
 	Intercept string `json:"intercept,omitempty"`
+	// Carrier is how the tunnel goes through the API server at present.
+	Carrier Carrier `json:"carrier,omitempty"`
 	// Warnings are preflight findings and limits of the sandbox that hold for this session.
 	Warnings []string `json:"warnings,omitempty"`
 	Error    *Error   `json:"error,omitempty"`
@@ -203,6 +205,16 @@ type SessionInfo struct {
 	// ExitCode is the debuggee's, once it has ended and it is known.
 	ExitCode *int `json:"exitCode,omitempty"`
 }
+
+// Carrier is a way through the API server to the agent.
+type Carrier string
+
+// The ways. By proxy the API server connects to the agent's address; by
+// port-forward the agent's kubelet does it, which is slower but works with every network.
+const (
+	CarrierProxy       Carrier = "proxy"
+	CarrierPortForward Carrier = "port-forward"
+)
 
 // PortMapping is one port of the Service and where it goes.
 type PortMapping struct {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
+	"github.com/kubetunnel/kubetunnel/protocol"
 )
 
 // headStart is how long the preferred way to the agent may take before the other
@@ -18,24 +19,22 @@ type carrier func(context.Context) (io.ReadWriteCloser, error)
 // dialAgent makes a connection to where an agent takes tunnels: through the API
 // server's proxy to pods where that works, else by port-forward. Which one it was
 // is remembered, so that the detour is made once.
-func (c *Client) dialAgent(ctx context.Context, namespace string, agent *v1alpha1.InterceptAgent) (io.ReadWriteCloser, error) {
+func (c *Client) dialAgent(ctx context.Context, namespace string, agent *v1alpha1.InterceptAgent) (io.ReadWriteCloser, protocol.Carrier, error) {
 	forward := func(ctx context.Context) (io.ReadWriteCloser, error) {
 		return c.forwardPod(ctx, namespace, agent.Pod, agent.TunnelPort)
 	}
-	if agent.UpgradePort == 0 {
-		return forward(ctx)
+	if agent.UpgradePort == 0 || c.forwards.Load() {
+		conn, err := forward(ctx)
+		return conn, protocol.CarrierPortForward, err
 	}
-	upgrade := func(ctx context.Context) (io.ReadWriteCloser, error) {
+	conn, second, err := race(ctx, headStart, func(ctx context.Context) (io.ReadWriteCloser, error) {
 		return c.upgradePod(ctx, namespace, agent.Pod, agent.UpgradePort)
-	}
-	if c.forwards.Load() {
-		return forward(ctx)
-	}
-	conn, second, err := race(ctx, headStart, upgrade, forward)
+	}, forward)
 	if second {
 		c.forwards.Store(true)
+		return conn, protocol.CarrierPortForward, err
 	}
-	return conn, err
+	return conn, protocol.CarrierProxy, err
 }
 
 // race dials by first, and by second as soon as first has failed or its head start

@@ -44,6 +44,7 @@ type Handle struct {
 	last    v1alpha1.InterceptStatus
 	gone    bool
 	changed chan struct{}
+	carrier protocol.Carrier
 }
 
 // Create makes the Intercept of a surveyed target and begins to watch it.
@@ -248,7 +249,20 @@ func (h *Handle) Dial(ctx context.Context) (io.ReadWriteCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.client.dialAgent(ctx, h.namespace, agent)
+	conn, by, err := h.client.dialAgent(ctx, h.namespace, agent)
+	if err == nil {
+		h.mu.Lock()
+		h.carrier = by
+		h.mu.Unlock()
+	}
+	return conn, err
+}
+
+// Carrier is how the last connection of Dial goes; "" before.
+func (h *Handle) Carrier() protocol.Carrier {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.carrier
 }
 
 // Delete asks for the end of the intercept. It may be called twice.

@@ -2,6 +2,9 @@
 
 export const protocolVersion = "1.0";
 
+/** Carrier is a way through the API server to the agent. */
+export type Carrier = "proxy" | "port-forward";
+
 /** ClientCapabilities tells what the client can take. All are additive. */
 export interface ClientCapabilities {
   /** workDoneProgress: the client shows $/progress. */
@@ -424,6 +427,8 @@ export interface SessionInfo {
   ports?: PortMapping[];
   /** intercept is the name of the object in the cluster. */
   intercept?: string;
+  /** carrier is how the tunnel goes through the API server at present. */
+  carrier?: Carrier;
   /** warnings are preflight findings and limits of the sandbox that hold for this session. */
   warnings?: string[];
   error?: Error;
