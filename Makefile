@@ -59,7 +59,7 @@ test-go: compiler $(DELVE) ## unit tests, with the race detector
 
 .PHONY: test-operator
 test-operator: compiler build ## the controller's tests, on a real cluster without an operator
-	@./scripts/with-devcluster.sh ktcontroller $(REPORT) -stream go test -json -race -count=1 -timeout 15m ./operator/controller
+	@./scripts/with-devcluster.sh $(or $(KUBETUNNEL_TEST_NAME),ktcontroller) $(REPORT) -stream go test -json -race -count=1 -timeout 15m ./operator/controller
 
 .PHONY: test-e2e
 test-e2e: compiler images $(DELVE) ## end-to-end tests on a real cluster

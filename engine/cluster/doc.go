@@ -1,5 +1,5 @@
 // Package cluster is the engine's door to Kubernetes, by client-go: contexts,
-// Services, Intercepts, port-forwards, the operator's installation, and the
+// Services, Intercepts, ways to the agent, the operator's installation, and the
 // receipt that compares a Service before and after a session.
 //
 // It imports protocol, operator/api and operator/manifests; nothing else of the

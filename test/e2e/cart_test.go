@@ -98,6 +98,22 @@ func (s *session) attach(ctx context.Context, t *testing.T, e *servertest.Editor
 	}
 }
 
+// runCart starts a session of cart without a debugger, and waits until it is live.
+func runCart(ctx context.Context, t *testing.T, e *servertest.Editor, id string) {
+	t.Helper()
+	port := freePort(ctx, t)
+	listen := listenOn(port)
+	if _, err := e.Server.StartSession(ctx, &protocol.StartSessionParams{
+		ID: id, Target: protocol.Target{Namespace: shop, Service: "cart", LocalPort: port},
+		Command: &protocol.Command{Args: []string{filepath.Join(world.Root, "bin", "image", "cart")}, Env: map[string]*string{"LISTEN": &listen}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.WaitState(ctx, id, protocol.StateLive); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func stopSession(ctx context.Context, t *testing.T, e *servertest.Editor, id string) *protocol.SessionInfo {
 	t.Helper()
 	result, err := e.Server.StopSession(ctx, &protocol.SessionParams{ID: id})

@@ -10,7 +10,10 @@ import (
 	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
-// loadPause is between two calls of the load: often enough to hit the instants of a switch.
+// loadPause is between two calls of the load: short enough to hit the instants of a
+// switch, and long enough that a run does not use a source port twice while the
+// node's connection tracking remembers the first use. Such a call is led to where the
+// first one was, also when that pod is gone ("no route to host"), in any cluster.
 const loadPause = 2 * time.Millisecond
 
 // loadStats, count and failure are what the load generator tells of a load.

@@ -104,12 +104,15 @@ func (r *report) tell(of key) {
 // endPackage tells a package's line, and of a failed one all that is left to tell:
 // tests that were cut short by a panic or a timeout have no end of their own.
 func (r *report) endPackage(e event) {
-	r.packages++
-	if e.Action != "fail" {
+	if e.Action != "skip" { // it has no tests
+		r.packages++
+	}
+	if e.Action == "pass" {
 		if text := r.written[key{e.Package, ""}]; text != nil {
 			fmt.Fprint(r.out, lastLine(text.String()))
 		}
-	} else {
+	}
+	if e.Action == "fail" {
 		r.failedPkgs++
 		if text := r.builds[e.FailedBuild]; text != nil {
 			fmt.Fprint(r.out, text.String())

@@ -22,6 +22,8 @@ const mixed = `{"Action":"start","Package":"p"}
 {"Action":"pass","Package":"q"}
 {"ImportPath":"r","Action":"build-output","Output":"r.go:1: undefined: x\n"}
 {"Action":"fail","Package":"r","FailedBuild":"r"}
+{"Action":"output","Package":"s","Output":"?   \ts\t[no test files]\n"}
+{"Action":"skip","Package":"s"}
 not an event
 `
 
@@ -37,7 +39,7 @@ func TestReportTellsWhatFailedAndCounts(t *testing.T) {
 			t.Errorf("no %q in:\n%s", want, out.String())
 		}
 	}
-	if strings.Contains(out.String(), "noise") || strings.Contains(out.String(), "PASS") {
+	if strings.Contains(out.String(), "noise") || strings.Contains(out.String(), "PASS") || strings.Contains(out.String(), "no test files") {
 		t.Errorf("what passed makes noise:\n%s", out.String())
 	}
 }
