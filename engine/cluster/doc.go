@@ -2,6 +2,6 @@
 // Services, Intercepts, ways to the agent, the operator's installation, and the
 // receipt that compares a Service before and after a session.
 //
-// It imports protocol, operator/api and operator/manifests; nothing else of the
-// engine, and nobody but main imports it.
+// It imports protocol, engine/tunnel for the name of its protocol, operator/api and
+// operator/manifests; nothing else of the engine, and nobody but main imports it.
 package cluster

@@ -29,8 +29,12 @@ func (c *Cluster) devcluster(ctx context.Context, say func(string), args ...stri
 
 // Fault runs a fault of the dev cluster, such as "restart apiserver".
 func (c *Cluster) Fault(ctx context.Context, args ...string) error {
-	_, err := c.devcluster(ctx, func(string) {}, args...)
-	return err
+	var last string
+	_, err := c.devcluster(ctx, func(line string) { last = line }, args...)
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, last)
+	}
+	return nil
 }
 
 // Own tells whether the cluster is this project's dev cluster, which can do faults.

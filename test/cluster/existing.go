@@ -88,6 +88,7 @@ func (c *Cluster) loadExisting(ctx context.Context, say func(string)) error {
 	}
 	for _, path := range c.images.tarballs {
 		cmd := exec.CommandContext(ctx, loader[0], append(loader[1:len(loader):len(loader)], path)...)
+		cmd.Dir = c.Root
 		out := Lines(say)
 		cmd.Stdout, cmd.Stderr = out, out
 		if err := cmd.Run(); err != nil {
