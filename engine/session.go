@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
+	"github.com/kubetunnel/kubetunnel/engine/private"
 	"github.com/kubetunnel/kubetunnel/protocol"
 )
 
@@ -28,12 +28,12 @@ type Session struct {
 	watcher Watcher
 	log     *slog.Logger
 	began   time.Time
-	dir     string
 
 	// What the steps made; written by run before the steps that read them.
 	cluster   Cluster
 	survey    Survey
 	link      Link
+	folder    *private.Folder
 	sandbox   Sandbox
 	intercept Intercept
 	debugger  Debugger
@@ -207,10 +207,3 @@ func (s *Session) stageEnded(stage protocol.Stage) {
 }
 
 func (s *Session) elapsed() int64 { return max(1, time.Since(s.began).Milliseconds()) }
-
-func (s *Session) removeDir(context.Context) error {
-	if s.dir == "" {
-		return nil
-	}
-	return os.RemoveAll(s.dir)
-}

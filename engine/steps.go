@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubetunnel/kubetunnel/engine/private"
 	"github.com/kubetunnel/kubetunnel/protocol"
 )
 
@@ -59,16 +61,16 @@ func (s *Session) lookAtTarget(ctx context.Context) error {
 }
 
 func (s *Session) startSandbox(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "kubetunnel-") // 0700
+	folder, err := private.New()
 	if err != nil {
 		return protocol.Errorf(protocol.CodeSandboxFailed, "no private folder for the session: %w", err)
 	}
-	s.dir = dir
+	s.folder = folder
 	s.link, err = s.rooms.Link(LinkConfig{Take: s.take, Attached: s.attachedChanged})
 	if err != nil {
 		return err
 	}
-	s.sandbox, err = s.rooms.Sandbox(ctx, dir, s.link)
+	s.sandbox, err = s.rooms.Sandbox(ctx, folder.Path(), s.link)
 	if err != nil {
 		return err
 	}
@@ -85,8 +87,8 @@ func (s *Session) closeSandbox(ctx context.Context) error {
 	if s.link != nil {
 		_ = s.link.Close()
 	}
-	if removeErr := s.removeDir(ctx); err == nil {
-		err = removeErr
+	if s.folder != nil {
+		err = errors.Join(err, s.folder.Remove())
 	}
 	return err
 }
@@ -154,7 +156,7 @@ func (s *Session) receipt(i *protocol.SessionInfo) *protocol.Receipt {
 func (s *Session) startDebugger(ctx context.Context) error {
 	var err error
 	s.debugger, err = s.rooms.Debugger(ctx, DebuggerConfig{
-		Dir: s.dir, Target: s.survey.Target(), Sandbox: s.sandbox, Launch: s.params.Launch, Command: s.params.Command, Host: (*host)(s),
+		Dir: s.folder.Path(), Target: s.survey.Target(), Sandbox: s.sandbox, Launch: s.params.Launch, Command: s.params.Command, Host: (*host)(s),
 	})
 	return err
 }
@@ -192,7 +194,7 @@ func (s *Session) becomePod(ctx context.Context) error {
 	target := s.survey.Target()
 	s.pod = &Pod{}
 	if target.WantsInherit() {
-		pod, err := s.link.Pod(ctx, filepath.Join(s.dir, "files"))
+		pod, err := s.link.Pod(ctx, filepath.Join(s.folder.Path(), "files"))
 		if err != nil {
 			return protocol.Errorf(protocol.CodeAgentFailed, "the app's environment can't be had: %w", err)
 		}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/kubetunnel/kubetunnel/engine/private"
 	"github.com/kubetunnel/kubetunnel/engine/sandbox"
 	"github.com/kubetunnel/kubetunnel/protocol"
 )
@@ -129,12 +130,12 @@ func (s *standalone) initialize(ctx context.Context, m *message) error {
 // capabilities starts the adapter for a moment, in a sandbox without a cluster, so that
 // it ends with this process whatever happens.
 func (s *standalone) capabilities(ctx context.Context) (body json.RawMessage, err error) {
-	dir, err := os.MkdirTemp("", "kt")
+	folder, err := private.New()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	box, err := sandbox.New(ctx, sandbox.Config{Dir: dir, Mode: sandbox.ModeLoopback}, s.Log)
+	defer func() { err = errors.Join(err, folder.Remove()) }()
+	box, err := sandbox.New(ctx, sandbox.Config{Dir: folder.Path(), Mode: sandbox.ModeLoopback}, s.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +146,7 @@ func (s *standalone) capabilities(ctx context.Context) (body json.RawMessage, er
 	}()
 	c := &config{values: map[string]json.RawMessage{}, folder: s.Folder}
 	started, err := adapterStart{
-		box: box, entry: s.entry, config: c, dir: dir, env: os.Environ(), output: func(string, string) {},
+		box: box, entry: s.entry, config: c, dir: folder.Path(), env: os.Environ(), output: func(string, string) {},
 	}.start(ctx)
 	if err != nil {
 		return nil, err

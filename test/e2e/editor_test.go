@@ -29,9 +29,9 @@ func testContext(t *testing.T) context.Context {
 }
 
 // openEditor starts a tunnel-server as the ordinary user. It is gone when the test ends.
-func openEditor(ctx context.Context, t *testing.T) *servertest.Editor {
+func openEditor(ctx context.Context, t *testing.T, env ...string) *servertest.Editor {
 	t.Helper()
-	e, err := servertest.Start(ctx, world.Server, kubeconfig, cluster.Lines(func(s string) { t.Log("server:", s) }))
+	e, err := servertest.Start(ctx, world.Server, kubeconfig, cluster.Lines(func(s string) { t.Log("server:", s) }), env...)
 	if err != nil {
 		t.Fatal(err)
 	}

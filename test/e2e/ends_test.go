@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -57,7 +59,8 @@ func TestEditorGoneEndsEverything(t *testing.T) {
 func TestKilledServerLeavesNoProcessAndTheServiceComesBack(t *testing.T) {
 	ctx := testContext(t)
 	restored := remember(ctx, t, shop, "cart")
-	e := openEditor(ctx, t)
+	temporary := shortFolder(t)
+	e := openEditor(ctx, t, "TMPDIR="+temporary)
 	s := debugCart(ctx, t, e, "killed")
 	pids := append(descendants(e.PID()), e.PID())
 	if len(pids) < 3 {
@@ -74,6 +77,42 @@ func TestKilledServerLeavesNoProcessAndTheServiceComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitNothingLeft(ctx, t, shop)
+	// Its folder goes with the next start, and that one's own with its end.
+	if left := sessionFolders(t, temporary); len(left) != 1 {
+		t.Errorf("folders of the killed server: %v", left)
+	}
+	next := openEditor(ctx, t, "TMPDIR="+temporary)
+	if code, err := next.Quit(ctx); err != nil || code != 0 {
+		t.Errorf("exit code %d, %v", code, err)
+	}
+	if left := sessionFolders(t, temporary); len(left) > 0 {
+		t.Errorf("after the next start and end: %v", left)
+	}
+}
+
+// sessionFolders are the private folders of servers among those temporary files.
+func sessionFolders(t *testing.T, temporary string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(temporary, "kubetunnel-run-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// shortFolder is a folder for the test, whose name leaves room for that of a Unix socket.
+func shortFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "kt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 func TestInterceptDeletedInMidSessionEndsIt(t *testing.T) {

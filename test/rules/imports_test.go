@@ -65,11 +65,12 @@ var inner = []struct {
 	why     string
 }{
 	{"protocol", nil, "the editor contract imports the standard library only"},
-	{"engine", []string{"protocol"}, "the engine knows its rooms by small interfaces"},
+	{"engine", []string{"engine/private", "protocol"}, "the engine knows its rooms by small interfaces"},
 	{"engine/tunnel", nil, "both ends use the tunnel"},
+	{"engine/private", nil, "a folder is a folder"},
 	{"engine/watch", nil, "watching files is nobody's business but its own"},
 	{"engine/sandbox", []string{"protocol"}, "what a sandbox needs of the cluster comes through an interface"},
-	{"engine/debug", []string{"engine/sandbox", "protocol"}, "a debugger runs in a sandbox and asks its host"},
+	{"engine/debug", []string{"engine/private", "engine/sandbox", "protocol"}, "a debugger runs in a sandbox and asks its host"},
 	{"engine/link", []string{"engine", "engine/tunnel", "protocol"}, "a link joins the tunnel to the session"},
 	{"operator/agent", []string{"engine/tunnel", "operator/control"}, "the data plane knows the tunnel and the operator's word"},
 	{"operator/control", []string{"engine/tunnel"}, "the control channel uses the tunnel's keys"},

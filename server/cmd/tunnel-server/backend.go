@@ -9,6 +9,7 @@ import (
 	"github.com/kubetunnel/kubetunnel/engine"
 	"github.com/kubetunnel/kubetunnel/engine/cluster"
 	"github.com/kubetunnel/kubetunnel/engine/debug"
+	"github.com/kubetunnel/kubetunnel/engine/private"
 	"github.com/kubetunnel/kubetunnel/engine/sandbox"
 	"github.com/kubetunnel/kubetunnel/engine/watch"
 	"github.com/kubetunnel/kubetunnel/operator/manifests"
@@ -36,6 +37,7 @@ func newBackend(path string, terminal *cli.Streams, log *slog.Logger) (*backend,
 	if err != nil {
 		return nil, protocol.Errorf(protocol.CodeInternalError, "no working folder: %w", err)
 	}
+	sweep(log)
 	// Without a watch the files are read as they are now.
 	stop, err := watch.Files(kubeconfig.Files(), kubeconfig.Reload)
 	if err != nil {
@@ -45,6 +47,17 @@ func newBackend(path string, terminal *cli.Streams, log *slog.Logger) (*backend,
 	return &backend{
 		Engine: engine.New(newRooms(kubeconfig, folder, terminal, log), log), kubeconfig: kubeconfig, folder: folder, stopWatch: stop,
 	}, nil
+}
+
+// sweep takes away the folders of servers that were killed. It is no reason not to start.
+func sweep(log *slog.Logger) {
+	removed, err := private.Sweep()
+	if err != nil {
+		log.Warn("a killed server has left what can't be removed", "error", err)
+	}
+	for _, path := range removed {
+		log.Info("removed what a killed server has left", "folder", path)
+	}
 }
 
 func (b *backend) Capabilities() protocol.ServerCapabilities {
