@@ -143,8 +143,9 @@ type PodFile struct {
 type Sandbox interface {
 	// Become makes the sandbox that pod. What was started before finds itself there too.
 	Become(ctx context.Context, pod *Pod) error
-	// Limits are sentences about what does not work in its mode.
-	Limits() []string
+	// Info tells its mode, why it is that one, and what does not work in it. After
+	// Become, more of that may be known.
+	Info() protocol.SandboxInfo
 	// Dial connects to a listener of the session's processes.
 	Dial(ctx context.Context, source string, port int) (net.Conn, error)
 	// Listening tells the state of a local port now and at each change, until ctx ends.

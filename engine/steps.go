@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,7 +75,7 @@ func (s *Session) startSandbox(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.change(func(i *protocol.SessionInfo) { i.Warnings = append(i.Warnings, s.sandbox.Limits()...) })
+	s.tellSandbox()
 	return nil
 }
 
@@ -205,7 +206,21 @@ func (s *Session) becomePod(ctx context.Context) error {
 	if err := s.sandbox.Become(ctx, s.pod); err != nil {
 		return protocol.Errorf(protocol.CodeSandboxFailed, "the sandbox can't be made: %w", err)
 	}
+	s.tellSandbox()
 	return nil
+}
+
+// tellSandbox tells what is known of the sandbox now.
+func (s *Session) tellSandbox() {
+	info := s.sandbox.Info()
+	s.change(func(i *protocol.SessionInfo) {
+		i.Sandbox = &info
+		for _, text := range append([]string{info.Reason}, info.Limits...) {
+			if text != "" && !slices.Contains(i.Warnings, text) {
+				i.Warnings = append(i.Warnings, text)
+			}
+		}
+	})
 }
 
 // finishPod lets those go on who wait for the pod's environment and sandbox.

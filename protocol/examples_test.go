@@ -30,7 +30,7 @@ var (
 		Stages: []protocol.StageTime{{Stage: protocol.StagePreflight, BeganMillis: 1, EndedMillis: 40}, {Stage: protocol.StageSwitch, BeganMillis: 900}},
 		Ports:  []protocol.PortMapping{{Name: "http", ServicePort: 80, TargetPort: 8080, LocalPort: 9080, Protocol: "TCP"}},
 
-		Intercept: "cart-0a1b2c3d", Warnings: []string{"KT1603: no network namespace"},
+		Intercept: "cart-0a1b2c3d", Carrier: protocol.CarrierProxy, Sandbox: &protocol.SandboxInfo{Mode: "namespaces", Limits: []string{"The kernel is the workstation's."}}, Warnings: []string{"KT1603: no network namespace"},
 	}
 	failed = protocol.SessionInfo{
 		ID: "5f0d", Kind: protocol.KindProcess, Target: protocol.Target{Service: "cart"}, State: protocol.StateFailed, Reason: "KT1403", Error: &failure,
@@ -55,7 +55,7 @@ func examples() map[string]any {
 		},
 		"linux": protocol.InitializeResult{
 			ProtocolVersion: "1.0", ServerInfo: protocol.ClientInfo{Name: "tunnel-server", Version: "0.1.0"},
-			Capabilities: protocol.ServerCapabilities{Adapters: []string{"go", "python"}, Sandbox: protocol.SandboxInfo{Mode: "loopback", Limits: []string{"UDP is not taken"}}},
+			Capabilities: protocol.ServerCapabilities{Adapters: []string{"go", "python"}, Sandbox: protocol.SandboxInfo{Mode: "loopback", Reason: "only Linux has network namespaces", Limits: []string{"UDP is not taken"}}},
 		},
 		"nothing": protocol.Empty{},
 		"two": protocol.ListContextsResult{Contexts: []protocol.KubeContext{

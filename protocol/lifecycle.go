@@ -50,6 +50,8 @@ type ServerCapabilities struct {
 type SandboxInfo struct {
 	// Mode is "loopback" or "namespaces".
 	Mode string `json:"mode"`
+	// Reason says why it is not the most faithful mode, absent when it is.
+	Reason string `json:"reason,omitempty"`
 	// Limits are sentences about what does not work in this mode.
 	Limits []string `json:"limits,omitempty"`
 }

@@ -198,6 +198,8 @@ type SessionInfo struct {
 	Intercept string `json:"intercept,omitempty"`
 	// Carrier is how the tunnel goes through the API server at present.
 	Carrier Carrier `json:"carrier,omitempty"`
+	// Sandbox tells what the session's processes run in, once it is made.
+	Sandbox *SandboxInfo `json:"sandbox,omitempty"`
 	// Warnings are preflight findings and limits of the sandbox that hold for this session.
 	Warnings []string `json:"warnings,omitempty"`
 	Error    *Error   `json:"error,omitempty"`

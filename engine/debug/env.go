@@ -13,7 +13,8 @@ import (
 //  2. the pod's, but for workstationOwn: variables that describe the container's
 //     file system, user or machine, none of which is there in any mode;
 //  3. the sandbox's (loopback: proxies, as the pod's own are reachable from the pod
-//     alone; namespaces: the pod's host name);
+//     alone; namespaces: the pod's host name). Variables that hold many options are
+//     shared, see joined;
 //  4. the user's: envFile, then "env" of the launch configuration; null unsets.
 //
 // The build sees 1 and 4 only.
@@ -104,20 +105,47 @@ func (v variables) apply(env []string) []string {
 	return out
 }
 
+// joined are variables of options, where a later option takes an earlier one's place:
+// the sandbox's come after the pod's and before the user's own.
+var joined = []string{"JAVA_TOOL_OPTIONS"}
+
+// join puts the sandbox's options among the others. One that the user unsets stays so.
+func (v variables) join(workstation, pod, extra []string, user variables) {
+	for _, name := range joined {
+		ours := getEnv(extra, name)
+		if ours == "" {
+			continue
+		}
+		own, set := user[name]
+		switch {
+		case set && own == nil:
+		case set:
+			v.set(name, spaced(ours, *own))
+		case getEnv(pod, name) != "":
+			v.set(name, spaced(getEnv(pod, name), ours))
+		default:
+			v.set(name, spaced(ours, getEnv(workstation, name)))
+		}
+	}
+}
+
+func spaced(first, second string) string { return strings.TrimSpace(first + " " + second) }
+
 // podVariables are what the debuggee gets over the workstation's environment: the
 // pod's, then the sandbox's, then the user's.
-func podVariables(pod, extra []string, user variables) variables {
+func podVariables(workstation, pod, extra []string, user variables) variables {
 	v := variables{}
 	v.add(pod, func(name string) bool { return !staysWorkstations(name) })
 	v.add(extra, nil)
 	v.merge(user)
+	v.join(workstation, pod, extra, user)
 	return v
 }
 
 // MergeEnvironment gives the whole environment of a debuggee: the workstation's, the
 // pod's, what the sandbox adds, and the user's own (nil unsets).
 func MergeEnvironment(workstation, pod, extra []string, user map[string]*string) []string {
-	return podVariables(pod, extra, user).apply(workstation)
+	return podVariables(workstation, pod, extra, user).apply(workstation)
 }
 
 // getEnv gives the last value of a name.

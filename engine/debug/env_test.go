@@ -26,6 +26,27 @@ func TestMergeEnvironment(t *testing.T) {
 	}
 }
 
+func TestSandboxesOptionsAreJoinedWithTheOthers(t *testing.T) {
+	const name = "JAVA_TOOL_OPTIONS"
+	own := "-Dmine"
+	for test, c := range map[string]struct {
+		workstation, pod, extra []string
+		user                    map[string]*string
+		want                    []string
+	}{
+		"the sandbox's alone":            {extra: []string{name + "=-Dours"}, want: []string{name + "=-Dours"}},
+		"before the workstation's":       {workstation: []string{name + "=-Dtheirs"}, extra: []string{name + "=-Dours"}, want: []string{name + "=-Dours -Dtheirs"}},
+		"after the pod's":                {workstation: []string{name + "=x"}, pod: []string{name + "=-javaagent:/a"}, extra: []string{name + "=-Dours"}, want: []string{name + "=-javaagent:/a -Dours"}},
+		"before the configuration's":     {pod: []string{name + "=x"}, extra: []string{name + "=-Dours"}, user: map[string]*string{name: &own}, want: []string{name + "=-Dours -Dmine"}},
+		"unset by the configuration":     {pod: []string{name + "=x"}, extra: []string{name + "=-Dours"}, user: map[string]*string{name: nil}},
+		"not touched by other sandboxes": {pod: []string{name + "=x"}, extra: []string{"HOSTNAME=x"}, want: []string{"HOSTNAME=x", name + "=x"}},
+	} {
+		if got := MergeEnvironment(c.workstation, c.pod, c.extra, c.user); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", test, got, c.want)
+		}
+	}
+}
+
 func TestEnvFile(t *testing.T) {
 	vars, err := parseEnvFile("\ufeff# comment\r\nPLAIN=a b # comment\r\nexport EXPORTED=1\nSINGLE='a\\n$B # c'\nDOUBLE=\"a\\n\\\"b\\\" \\x\"\nLINES=\"one\ntwo\"\nEMPTY=\nURL=http://x/?a=b#c\n")
 	if err != nil {

@@ -35,7 +35,7 @@ func (o *Options) prepared(arguments json.RawMessage, pod []string) (json.RawMes
 	if err != nil {
 		return nil, err
 	}
-	vars := podVariables(pod, o.Sandbox.Environ(), user)
+	vars := podVariables(o.Env, pod, o.Sandbox.Environ(), user)
 	if entry.builds {
 		if err := shieldBuild(vars, user, o); err != nil {
 			return nil, err

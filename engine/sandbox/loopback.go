@@ -2,7 +2,9 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"sync/atomic"
 )
 
 // loopback is the sandbox for every machine: the processes are ordinary ones of the
@@ -13,9 +15,12 @@ import (
 // and the watches'; Close ends them all.
 type loopback struct {
 	*base
+	dir      string
 	outbound *outbound
 	// reason is why no more faithful mode was taken, "" when none was asked for.
 	reason string
+	// files are the pod's, nil until it is known.
+	files atomic.Pointer[podTree]
 }
 
 // NewLoopback makes a sandbox of mode loopback.
@@ -28,7 +33,7 @@ func NewLoopback(ctx context.Context, cfg Config, log *slog.Logger) (Sandbox, er
 }
 
 func newLoopback(ctx context.Context, cfg Config, log *slog.Logger) (*loopback, error) {
-	b := &loopback{base: newBase(log)}
+	b := &loopback{base: newBase(log), dir: cfg.Dir}
 	b.ports = newPortWatch(newPortFinder(), b.pids)
 	out, err := newOutbound(ctx, cfg, b.log)
 	if err != nil {
@@ -46,20 +51,51 @@ func newLoopback(ctx context.Context, cfg Config, log *slog.Logger) (*loopback, 
 		_ = b.super.close(context.WithoutCancel(ctx), 0)
 		return nil, err
 	}
+	if cfg.Pod != nil {
+		if err := b.Become(ctx, cfg.Pod); err != nil {
+			return nil, errors.Join(err, b.Close(context.WithoutCancel(ctx)))
+		}
+	}
 	return b, nil
 }
 
-// Become has nothing to do: of the pod, this mode gives no more than what the proxies reach.
-func (b *loopback) Become(context.Context, *Pod) error { return b.open() }
+// Become puts the pod's files together below a folder of the session. Names and
+// addresses are what the proxies reach.
+func (b *loopback) Become(_ context.Context, pod *Pod) error {
+	if err := pod.check(); err != nil {
+		return err
+	}
+	if err := b.open(); err != nil {
+		return err
+	}
+	tree, err := newPodTree(b.dir, pod.Mounts)
+	if err != nil {
+		return err
+	}
+	if !b.files.CompareAndSwap(nil, tree) {
+		return ErrBecame
+	}
+	return nil
+}
 
-func (b *loopback) Mode() Mode        { return ModeLoopback }
-func (b *loopback) Environ() []string { return b.outbound.environ() }
+func (b *loopback) Mode() Mode     { return ModeLoopback }
+func (b *loopback) Reason() string { return b.reason }
+
+// Environ names the proxies, and the folder of the pod's files if it has any.
+func (b *loopback) Environ() []string {
+	env := b.outbound.environ()
+	if tree := b.files.Load(); tree != nil && tree.path != "" {
+		env = append(env, RootVariable+"="+tree.path)
+	}
+	return env
+}
 
 func (b *loopback) Limits() []string {
-	if b.reason == "" {
-		return loopbackLimits()
+	limits := loopbackLimits()
+	if tree := b.files.Load(); tree != nil {
+		limits = append(limits, tree.notes...)
 	}
-	return append([]string{b.reason}, loopbackLimits()...)
+	return limits
 }
 
 func (b *loopback) Start(ctx context.Context, cmd Command) (Process, error) {

@@ -181,7 +181,8 @@ func namespaceAttributes(how variant) (*syscall.SysProcAttr, error) {
 	}, nil
 }
 
-func (n *namespaces) Mode() Mode { return ModeNamespaces }
+func (n *namespaces) Mode() Mode     { return ModeNamespaces }
+func (n *namespaces) Reason() string { return "" }
 
 // Environ names the pod, as the kubelet does. Programs need no proxy.
 func (n *namespaces) Environ() []string {

@@ -32,18 +32,29 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (Sandbox, error) {
 	return b, nil
 }
 
-// Describe tells the mode that New chooses on this machine and its limits, before
-// there is a session. It tries.
-func Describe(ctx context.Context) (Mode, []string) {
+// Description is what is known of a sandbox before there is one.
+type Description struct {
+	Mode Mode
+	// Reason says why it is not a more faithful mode.
+	Reason string
+	// Limits are sentences about what does not work in it.
+	Limits []string
+}
+
+// Describe tells what New makes on this machine when a mode is asked for, or none. It tries.
+func Describe(ctx context.Context, asked Mode) Description {
+	if asked == ModeLoopback {
+		return Description{Mode: ModeLoopback, Limits: loopbackLimits()}
+	}
 	err := Probe(ctx)
 	var unavailable *UnavailableError
 	switch {
 	case err == nil:
-		return ModeNamespaces, namespacesLimits()
+		return Description{Mode: ModeNamespaces, Limits: namespacesLimits()}
 	case errors.As(err, &unavailable):
-		return ModeLoopback, append([]string{sentence(unavailable)}, loopbackLimits()...)
+		return Description{Mode: ModeLoopback, Reason: sentence(unavailable), Limits: loopbackLimits()}
 	default:
-		return ModeLoopback, append([]string{"Namespaces could not be tried: " + err.Error()}, loopbackLimits()...)
+		return Description{Mode: ModeLoopback, Reason: "Namespaces could not be tried: " + err.Error(), Limits: loopbackLimits()}
 	}
 }
 

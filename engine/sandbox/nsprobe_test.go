@@ -58,7 +58,7 @@ func tryPlace(dir string, place []string) {
 	defer func() { _ = box.Close(context.Background()) }()
 	n, ok := box.(*namespaces)
 	if !ok {
-		fmt.Println(box.Mode(), whyLoopback(box.Limits()[0]))
+		fmt.Println(box.Mode(), whyLoopback(box.Reason()))
 		return
 	}
 	out := &output{}
@@ -167,7 +167,9 @@ func TestNewChoosesTheMode(t *testing.T) {
 			}
 		})
 	}
-	if mode, limits := Describe(t.Context()); mode != ModeNamespaces || len(limits) == 0 {
-		t.Errorf("Describe: %s, %v", mode, limits)
+	for asked, want := range map[Mode]Mode{"": ModeNamespaces, ModeNamespaces: ModeNamespaces, ModeLoopback: ModeLoopback} {
+		if d := Describe(t.Context(), asked); d.Mode != want || d.Reason != "" || len(d.Limits) == 0 {
+			t.Errorf("Describe, asked for %q: %+v", asked, d)
+		}
 	}
 }

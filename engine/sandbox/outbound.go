@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -252,9 +253,34 @@ func (o *outbound) environ() []string {
 	all := "socks5h://" + o.socks.Addr().String()
 	none := "localhost,127.0.0.1,::1"
 	return []string{
+		// Node 24 and 22.21 heed the others when told so.
+		"NODE_USE_ENV_PROXY=1",
+		"JAVA_TOOL_OPTIONS=" + javaOptions(o.web.Addr(), o.socks.Addr()),
 		"HTTP_PROXY=" + web, "http_proxy=" + web,
 		"HTTPS_PROXY=" + web, "https_proxy=" + web,
 		"ALL_PROXY=" + all, "all_proxy=" + all,
 		"NO_PROXY=" + none, "no_proxy=" + none,
 	}
+}
+
+// javaOptions name the proxies to a JVM, which reads no proxy variables. Its SOCKS
+// serves what is not HTTP; drivers that look names up first reach addresses alone.
+func javaOptions(web, socks net.Addr) string {
+	const none = "localhost|127.*|[::1]"
+	var options []string
+	set := func(name, value string) { options = append(options, "-D"+name+"="+value) }
+	for _, proxy := range []struct {
+		prefix string
+		at     net.Addr
+	}{{"http.proxy", web}, {"https.proxy", web}, {"socksProxy", socks}} {
+		host, port, err := net.SplitHostPort(proxy.at.String())
+		if err != nil {
+			continue // a TCP listener's address has both
+		}
+		set(proxy.prefix+"Host", host)
+		set(proxy.prefix+"Port", port)
+	}
+	set("http.nonProxyHosts", none)
+	set("socksNonProxyHosts", none)
+	return strings.Join(options, " ")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"path/filepath"
 	"strings"
 )
 
@@ -68,7 +69,7 @@ func (p *Pod) check() error {
 		if !path.IsAbs(m.Path) || path.Clean(m.Path) == "/" || strings.ContainsRune(m.Path, 0) {
 			return fmt.Errorf("mount at %q: an absolute path below / is needed", m.Path)
 		}
-		if !path.IsAbs(m.Source) || strings.ContainsRune(m.Source, 0) {
+		if !filepath.IsAbs(m.Source) || strings.ContainsRune(m.Source, 0) {
 			return fmt.Errorf("mount at %q: the source %q is not absolute", m.Path, m.Source)
 		}
 	}

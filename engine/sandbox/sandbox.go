@@ -91,6 +91,8 @@ type Listening struct {
 // Sandbox is one session's sandbox. Its methods may be called by several goroutines.
 type Sandbox interface {
 	Mode() Mode
+	// Reason says why no more faithful mode was taken, "" when this one was to be had or asked for.
+	Reason() string
 	// Limits are sentences about what does not work in this mode.
 	Limits() []string
 	// Become makes it that pod, once. What was started before finds itself there too; until
@@ -104,7 +106,7 @@ type Sandbox interface {
 	// Leave gives the command line by which a program inside runs args with the workstation's
 	// network and files (a build), in the caller's folder and environment.
 	Leave(args []string) ([]string, error)
-	// Environ gives what this mode adds to a debuggee's environment (proxy variables).
+	// Environ gives what this mode adds to a debuggee's environment (proxy variables, RootVariable).
 	Environ() []string
 	// Dial connects to a listener of the session's tree; source is the caller's address, shown where the mode can.
 	Dial(ctx context.Context, source netip.AddrPort, port int) (net.Conn, error)
@@ -113,6 +115,11 @@ type Sandbox interface {
 	// Close ends the whole process tree and undoes everything. It may be called twice. Bounded by ctx.
 	Close(ctx context.Context) error
 }
+
+// RootVariable names the folder below which mode loopback has the pod's files, by the
+// paths that they have in the pod. In namespaces and in the pod itself, where they are
+// at those paths, it is not set: $KUBETUNNEL_ROOT/etc/app/config finds them everywhere.
+const RootVariable = "KUBETUNNEL_ROOT"
 
 // ErrBecame is returned when a sandbox is told a second pod.
 var ErrBecame = errors.New("the sandbox is a pod already")

@@ -377,6 +377,8 @@ export interface ResolveSessionResult {
 export interface SandboxInfo {
   /** mode is "loopback" or "namespaces". */
   mode: string;
+  /** reason says why it is not the most faithful mode, absent when it is. */
+  reason?: string;
   /** limits are sentences about what does not work in this mode. */
   limits?: string[];
 }
@@ -429,6 +431,8 @@ export interface SessionInfo {
   intercept?: string;
   /** carrier is how the tunnel goes through the API server at present. */
   carrier?: Carrier;
+  /** sandbox tells what the session's processes run in, once it is made. */
+  sandbox?: SandboxInfo;
   /** warnings are preflight findings and limits of the sandbox that hold for this session. */
   warnings?: string[];
   error?: Error;

@@ -29,6 +29,8 @@ import (
 type Editor struct {
 	// Server is the far side.
 	Server gen.ServerCaller
+	// Greeting is the answer to initialize, once Open has returned.
+	Greeting *protocol.InitializeResult
 
 	conn   *rpc.Conn
 	cmd    *exec.Cmd // nil in memory
@@ -122,12 +124,14 @@ func Connect(conn io.ReadWriteCloser) *Editor {
 
 // Open says initialize and initialized.
 func (e *Editor) Open(ctx context.Context, kubeconfig string) error {
-	if _, err := e.Server.Initialize(ctx, &protocol.InitializeParams{
+	greeting, err := e.Server.Initialize(ctx, &protocol.InitializeParams{
 		ProtocolVersion: protocol.Version, ClientInfo: protocol.ClientInfo{Name: "servertest"}, ProcessID: os.Getpid(),
 		Kubeconfig: kubeconfig, Capabilities: protocol.ClientCapabilities{WorkDoneProgress: true},
-	}); err != nil {
+	})
+	if err != nil {
 		return err
 	}
+	e.Greeting = greeting
 	return e.Server.Initialized(ctx, &protocol.Empty{})
 }
 

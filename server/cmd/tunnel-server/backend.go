@@ -63,8 +63,7 @@ func sweep(log *slog.Logger) {
 func (b *backend) Capabilities() protocol.ServerCapabilities {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
-	mode, limits := sandbox.Describe(ctx)
-	return protocol.ServerCapabilities{Adapters: debug.Adapters(), Sandbox: protocol.SandboxInfo{Mode: string(mode), Limits: limits}}
+	return protocol.ServerCapabilities{Adapters: debug.Adapters(), Sandbox: sandboxInfo(sandbox.Describe(ctx, askedMode()))}
 }
 
 func (b *backend) Contexts(context.Context) ([]protocol.KubeContext, error) {

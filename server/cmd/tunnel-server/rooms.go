@@ -32,7 +32,7 @@ func newRooms(kubeconfig *cluster.Kubeconfig, folder string, terminal *cli.Strea
 		},
 		Link: func(cfg engine.LinkConfig) (engine.Link, error) { return link.New(cfg, log) },
 		Sandbox: func(ctx context.Context, dir string, way engine.Link) (engine.Sandbox, error) {
-			box, err := sandbox.New(ctx, sandbox.Config{Dir: dir, Cluster: way, Mode: sandbox.Mode(os.Getenv(sandboxVariable))}, log)
+			box, err := sandbox.New(ctx, sandbox.Config{Dir: dir, Cluster: way, Mode: askedMode()}, log)
 			if err != nil {
 				return nil, protocol.Errorf(protocol.CodeSandboxFailed, "the sandbox can't be made: %w", err)
 			}
@@ -135,6 +135,21 @@ type sandboxRoom struct {
 
 // sandboxVariable forces a mode of the sandbox.
 const sandboxVariable = "KUBETUNNEL_SANDBOX"
+
+func askedMode() sandbox.Mode { return sandbox.Mode(os.Getenv(sandboxVariable)) }
+
+// sandboxInfo is a sandbox as editors hear of it.
+func sandboxInfo(d sandbox.Description) protocol.SandboxInfo {
+	info := protocol.SandboxInfo{Mode: string(d.Mode), Reason: d.Reason, Limits: d.Limits}
+	if d.Mode == sandbox.ModeLoopback && askedMode() == sandbox.ModeLoopback {
+		info.Reason = sandboxVariable + "=" + string(sandbox.ModeLoopback) + " asks for it."
+	}
+	return info
+}
+
+func (r sandboxRoom) Info() protocol.SandboxInfo {
+	return sandboxInfo(sandbox.Description{Mode: r.Mode(), Reason: r.Reason(), Limits: r.Limits()})
+}
 
 func (r sandboxRoom) Become(ctx context.Context, pod *engine.Pod) error {
 	return r.Sandbox.Become(ctx, r.pod(pod))
