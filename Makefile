@@ -46,6 +46,10 @@ lint: $(GOLANGCI) ## formatting and linters
 	@$(GOLANGCI) run ./...
 	@cd test/devcluster && $(GOLANGCI) run --config ../../.golangci.yml ./...
 
+.PHONY: cross
+cross: ## build and vet what runs on workstations, for each system and processor
+	@./scripts/cross.sh
+
 # Those need the race detector, and tell a line for each package or test.
 .PHONY: compiler
 compiler:

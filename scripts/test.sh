@@ -19,6 +19,7 @@ stage() {
 
 stage "build" build images
 stage "linters" lint
+stage "each system that workstations have" cross
 stage "unit tests, with the race detector" test-go
 stage "fuzz targets, 5 s each" fuzz FUZZTIME=5s
 stage "the operator's controller on a real cluster" test-operator
