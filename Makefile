@@ -12,6 +12,7 @@ GOLANGCI_VERSION := v2.13.2
 DELVE_VERSION := v1.27.2
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 DELVE := $(TOOLS)/delve-$(DELVE_VERSION)/dlv
+APPARMOR := $(TOOLS)/apparmor
 DEVCLUSTER := bin/devcluster
 REPORT := bin/report
 LDFLAGS := -s -w -X github.com/kubetunnel/kubetunnel/operator/version.Version=$(VERSION)
@@ -58,7 +59,8 @@ compiler:
 
 .PHONY: test-go
 test-go: compiler $(DELVE) ## unit tests, with the race detector
-	@$(REPORT) go test -json -race ./...
+	@./scripts/apparmor.sh $(APPARMOR)
+	@KUBETUNNEL_APPARMOR=$(APPARMOR) $(REPORT) go test -json -race ./...
 	@$(REPORT) -C test/devcluster go test -json -race ./...
 
 .PHONY: test-operator

@@ -20,12 +20,13 @@ const delveInstall = "go install github.com/go-delve/delve/cmd/dlv@latest"
 // extension of VS Code.
 func delveAdapter() *adapter {
 	return &adapter{
-		name:      "go",
-		aliases:   []string{"delve", "dlv"},
-		mode:      protocol.ModeProxy,
-		resolve:   resolveDelve,
-		find:      findDelve,
-		transport: func(*config) transport { return transportReverse },
+		name:        "go",
+		aliases:     []string{"delve", "dlv"},
+		mode:        protocol.ModeProxy,
+		resolve:     resolveDelve,
+		find:        findDelve,
+		versionArgs: []string{"version"},
+		transport:   func(*config) transport { return transportReverse },
 		address: func(args []string, address string) []string {
 			return append(slices.Clone(args), "--client-addr=unix:"+address)
 		},

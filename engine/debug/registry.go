@@ -46,6 +46,8 @@ type adapter struct {
 
 	// find gives the program to run and its arguments, without the transport's.
 	find func(c *config, env []string) ([]string, *protocol.Error)
+	// versionArgs make the program tell its version.
+	versionArgs []string
 	// transport tells how to reach the adapter, and address adds what it must be told for it.
 	transport func(c *config) transport
 	address   func(args []string, address string) []string

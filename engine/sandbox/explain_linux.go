@@ -17,10 +17,10 @@ func explain(step string, err error) error {
 		e.Reason, e.Fix = "a limit on the number of namespaces is reached", "Raise the limits user.max_*_namespaces."
 		if names := limitsAtZero("/proc/sys/user"); len(names) > 0 {
 			e.Reason = "no namespaces are allowed: " + strings.Join(names, ", ") + " = 0"
-			e.Fix = "As root: sysctl -w " + strings.Join(names, "=10000 ") + "=10000"
+			e.Fix, e.Command = "As root", "sysctl -w "+strings.Join(names, "=10000 ")+"=10000"
 		}
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		e.Reason, e.Fix = whyRefused()
+		e.Reason, e.Fix, e.Command = whyRefused()
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS):
 		e.Reason, e.Fix = "the kernel was built without namespaces", ""
 	}
@@ -39,20 +39,22 @@ func limitsAtZero(folder string) []string {
 	return names
 }
 
-func whyRefused() (reason, fix string) {
+func whyRefused() (reason, fix, command string) {
 	switch {
 	case readLine("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1" && os.Geteuid() != 0:
 		return "AppArmor keeps unprivileged programs from user namespaces, as Ubuntu does since 23.10",
-			"Install KubeTunnel's AppArmor profile (it comes with the package), or as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+			"Install KubeTunnel's AppArmor profile, which packages bring along, or allow it to all programs (sysctl -w kernel.apparmor_restrict_unprivileged_userns=0)",
+			"tunnel-server doctor --apparmor-profile | sudo tee /etc/apparmor.d/kubetunnel && sudo apparmor_parser -r /etc/apparmor.d/kubetunnel"
 	case readLine("/proc/sys/kernel/unprivileged_userns_clone") == "0" && os.Geteuid() != 0:
-		return "user namespaces are for root alone here", "As root: sysctl -w kernel.unprivileged_userns_clone=1"
+		return "user namespaces are for root alone here", "As root", "sysctl -w kernel.unprivileged_userns_clone=1"
 	case inChroot():
-		return "this process runs in a chroot, where user namespaces can't be made", "Start it outside, or in a container."
+		return "this process runs in a chroot, where user namespaces can't be made", "Start it outside, or in a container.", ""
 	case statusField("Seccomp") == "2":
 		return "a seccomp filter refuses it, as container runtimes' default profile does",
-			"Start the container with --security-opt seccomp=unconfined --security-opt systempaths=unconfined, or with a profile that allows namespaces."
+			"Start the container with --security-opt seccomp=unconfined --security-opt systempaths=unconfined, or with a profile that allows namespaces.", ""
 	}
-	return "the system's policy refuses it", ""
+	// A chroot that is a mount of its own can't be told from a root.
+	return "the system's policy refuses it, or this process runs in a chroot", "Start it outside of the chroot or container, or with fewer restrictions.", ""
 }
 
 // inChroot: the root of this process is not that of its mount namespace.

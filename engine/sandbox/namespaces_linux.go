@@ -62,13 +62,29 @@ func NewNamespaces(ctx context.Context, cfg Config, log *slog.Logger) (Sandbox, 
 	return n, nil
 }
 
-// Probe tells whether namespaces work here, by making them as a session does.
-func Probe(ctx context.Context) error {
+// try makes namespaces as a session does, and tells how.
+func try(ctx context.Context) (trial, error) {
 	box, err := NewNamespaces(ctx, Config{Mode: ModeNamespaces}, nil)
+	if err != nil {
+		return trial{}, err
+	}
+	var made trial
+	if n, ok := box.(*namespaces); ok {
+		made.pidNamespace, made.device = n.pidNamespace, n.device
+	}
+	if made.device != deviceTUN {
+		made.whyNoTUN = whyNoTUN()
+	}
+	return made, box.Close(ctx)
+}
+
+// whyNoTUN is what keeps this process from TUN devices.
+func whyNoTUN() error {
+	file, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
-	return box.Close(ctx)
+	return file.Close()
 }
 
 func newNamespaces(ctx context.Context, cfg Config, how variant, log *slog.Logger) (*namespaces, error) {

@@ -14,8 +14,7 @@ func NewNamespaces(context.Context, Config, *slog.Logger) (Sandbox, error) {
 	return nil, noNamespaces()
 }
 
-// Probe tells whether namespaces work here.
-func Probe(context.Context) error { return noNamespaces() }
+func try(context.Context) (trial, error) { return trial{}, noNamespaces() }
 
 func noNamespaces() error {
 	return &UnavailableError{

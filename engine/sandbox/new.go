@@ -32,6 +32,20 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (Sandbox, error) {
 	return b, nil
 }
 
+// trial is how namespaces are made on this machine.
+type trial struct {
+	pidNamespace bool
+	// device is the pod's link; whyNoTUN is set when it is not the better one.
+	device   string
+	whyNoTUN error
+}
+
+// Probe tells whether namespaces work here, by making them as a session does.
+func Probe(ctx context.Context) error {
+	_, err := try(ctx)
+	return err
+}
+
 // Description is what is known of a sandbox before there is one.
 type Description struct {
 	Mode Mode
@@ -59,12 +73,9 @@ func Describe(ctx context.Context, asked Mode) Description {
 }
 
 func sentence(e *UnavailableError) string {
-	text := "The pod's own network and files are not to be had here: " + e.Step + ": " + e.Err.Error() + "."
-	if e.Reason != "" {
-		text += " The cause: " + e.Reason + "."
-	}
-	if e.Fix != "" {
-		text += " " + e.Fix
+	text := "The pod's own network and files are not to be had here: " + e.because()
+	if advice := e.advice(); advice != "" {
+		text += " " + advice
 	}
 	return text
 }

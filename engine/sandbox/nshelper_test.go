@@ -86,6 +86,8 @@ func insideHelper(args []string) {
 		measureHelper(args)
 	case "place":
 		tryPlace(args[1], args[2:])
+	case "examine":
+		examinePlace(args[1], args[2:])
 	case "selfcall": // listens on a port and calls itself
 		l, err := net.Listen("tcp", args[1])
 		if err != nil {

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kubetunnel/kubetunnel/protocol"
 )
 
 // TestPlacesWithoutNamespaces plays machines that refuse something, each in a user
@@ -28,19 +30,77 @@ func TestPlacesWithoutNamespaces(t *testing.T) {
 		{"resolved", "namespaces pid=true hello"},
 	} {
 		t.Run(test.place, func(t *testing.T) {
-			cmd := exec.Command(os.Args[0])
-			cmd.Env = append(os.Environ(), helperVariable+"=inside place "+shortDir(t)+" "+test.place)
-			cmd.SysProcAttr = &syscall.SysProcAttr{
-				Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS,
-				UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
-				GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
-			}
-			out, err := cmd.CombinedOutput()
-			if err != nil || strings.TrimSpace(string(out)) != test.want {
-				t.Errorf("%q, %v; want %q", out, err, test.want)
+			if got := inPlace(t, "place", test.place); got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
 			}
 		})
 	}
+}
+
+func TestExamineSaysWhatKeepsFromNamespacesAndWhatToChange(t *testing.T) {
+	const (
+		good = "info sandbox: mode namespaces"
+		less = "warning sandbox: mode loopback"
+	)
+	for _, test := range []struct {
+		place string
+		want  []string
+	}{
+		{"limit max_user_namespaces", []string{less, "user.max_user_namespaces = 0", "As root => sysctl -w user.max_user_namespaces=10000"}},
+		{"limit max_pid_namespaces", []string{less, "As root => sysctl -w user.max_pid_namespaces=10000"}},
+		{"chroot", []string{less, "runs in a chroot", "Start it outside of the chroot"}},
+		{"maskedproc", []string{good, "info sandbox network: a TUN device", "warning sandbox processes: a fresh /proc is refused", "systempaths=unconfined"}},
+		{"notun", []string{good, "warning sandbox network: a pair of virtual Ethernet links", "no such file", "=> sudo chmod 0666 /dev/net/tun", "info sandbox processes"}},
+	} {
+		t.Run(test.place, func(t *testing.T) {
+			told := inPlace(t, "examine", test.place)
+			for _, want := range test.want {
+				if !strings.Contains(told, want) {
+					t.Errorf("no %q in\n%s", want, told)
+				}
+			}
+		})
+	}
+}
+
+func TestExamineHeedsTheModeThatIsAskedFor(t *testing.T) {
+	for asked, want := range map[Mode]protocol.Severity{"": protocol.SeverityInfo, ModeNamespaces: protocol.SeverityInfo, ModeLoopback: protocol.SeverityWarning, "vm": protocol.SeverityError} {
+		if found := Examine(t.Context(), asked); len(found) == 0 || found[0].Severity != want {
+			t.Errorf("asked for %q: %+v", asked, found)
+		}
+	}
+}
+
+// examinePlace is the helper: it spoils its surroundings and tells what Examine finds.
+func examinePlace(dir string, place []string) {
+	if err := spoil(dir, place); err != nil {
+		fmt.Println("spoiling:", err)
+		return
+	}
+	for _, d := range Examine(context.Background(), "") {
+		fmt.Printf("%s %s: %s", d.Severity, d.Field, d.Message)
+		if d.Fix != nil {
+			fmt.Printf(" -> %s => %s", d.Fix.Title, d.Fix.Command)
+		}
+		fmt.Println()
+	}
+}
+
+// inPlace runs a helper where this test is root and can spoil what it likes.
+func inPlace(t *testing.T, helper, place string) string {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), helperVariable+"=inside "+helper+" "+shortDir(t)+" "+place)
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // tryPlace is the helper: it spoils its surroundings and makes a sandbox.

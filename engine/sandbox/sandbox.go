@@ -116,6 +116,9 @@ type Sandbox interface {
 	Close(ctx context.Context) error
 }
 
+// ModeVariable forces a mode.
+const ModeVariable = "KUBETUNNEL_SANDBOX"
+
 // RootVariable names the folder below which mode loopback has the pod's files, by the
 // paths that they have in the pod. In namespaces and in the pod itself, where they are
 // at those paths, it is not set: $KUBETUNNEL_ROOT/etc/app/config finds them everywhere.

@@ -38,6 +38,7 @@ type engine struct {
 	stubborn bool
 	// starting is called by Start.
 	starting func(context.Context)
+	findings []protocol.Diagnostic
 
 	mu     sync.Mutex
 	calls  []string
@@ -126,6 +127,11 @@ func (e *engine) Wait(ctx context.Context, _ string) (protocol.SessionInfo, erro
 
 func (e *engine) Stop(_ context.Context, _ string) (protocol.SessionInfo, error) {
 	return e.ended, e.called("stop")
+}
+
+func (e *engine) Examine(_ context.Context, target protocol.Target) []protocol.Diagnostic {
+	_ = e.called("examine %s %s/%s", target.Context, target.Namespace, target.Service)
+	return e.findings
 }
 
 func (e *engine) Capabilities() protocol.ServerCapabilities { return protocol.ServerCapabilities{} }

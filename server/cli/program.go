@@ -1,7 +1,7 @@
 // Package cli is tunnel-server's command line: flags, subcommands, and what a
 // person at a terminal sees of the engine. The engine comes in as a Backend.
 //
-// It imports protocol, server and cobra.
+// It imports protocol, server, packaging/apparmor and cobra.
 package cli
 
 import (
@@ -24,6 +24,9 @@ type Backend interface {
 	server.Backend
 	// Wait waits for a session's end.
 	Wait(ctx context.Context, id string) (protocol.SessionInfo, error)
+	// Examine tells whether a session could start, and what it would have: findings about
+	// the subject that each one's field names.
+	Examine(ctx context.Context, target protocol.Target) []protocol.Diagnostic
 	// Revert puts a Service back from its annotation alone.
 	Revert(ctx context.Context, kubeContext, namespace, service string) error
 }

@@ -80,13 +80,14 @@ var inner = []struct {
 	{"operator/controller", []string{"engine/tunnel", "operator/api/v1alpha1", "operator/control"}, "the controller knows the tunnel only by its keys"},
 	{"engine/cluster", []string{"engine/tunnel", "operator/api/v1alpha1", "operator/manifests", "operator/version", "protocol"}, "the cluster room speaks to the operator through its type, and names the tunnel's protocol in an upgrade"},
 	{"server", []string{"protocol", "protocol/gen", "server/rpc"}, "the engine comes in as a Backend"},
-	{"server/cli", []string{"protocol", "server"}, "the terminal's face is as thin as the editor's"},
+	{"server/cli", []string{"packaging/apparmor", "protocol", "server"}, "the terminal's face is as thin as the editor's"},
+	{"packaging/apparmor", nil, "a profile is text"},
 	{"server/rpc", []string{"protocol"}, "JSON-RPC carries the contract's errors"},
 }
 
 // rooms are the folders all of whose packages are in the table above, but commands,
 // what is generated, and what is inside of one room.
-var rooms = []string{"protocol", "engine", "server", "operator"}
+var rooms = []string{"protocol", "engine", "server", "operator", "packaging"}
 
 // systems are those that the project is built for: a package may import other things on each.
 var systems = []string{"linux", "darwin", "windows"}

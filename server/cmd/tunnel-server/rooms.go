@@ -133,16 +133,14 @@ type sandboxRoom struct {
 	link engine.Link
 }
 
-// sandboxVariable forces a mode of the sandbox.
-const sandboxVariable = "KUBETUNNEL_SANDBOX"
-
-func askedMode() sandbox.Mode { return sandbox.Mode(os.Getenv(sandboxVariable)) }
+// askedMode is the mode of the sandbox that the user forces.
+func askedMode() sandbox.Mode { return sandbox.Mode(os.Getenv(sandbox.ModeVariable)) }
 
 // sandboxInfo is a sandbox as editors hear of it.
 func sandboxInfo(d sandbox.Description) protocol.SandboxInfo {
 	info := protocol.SandboxInfo{Mode: string(d.Mode), Reason: d.Reason, Limits: d.Limits}
 	if d.Mode == sandbox.ModeLoopback && askedMode() == sandbox.ModeLoopback {
-		info.Reason = sandboxVariable + "=" + string(sandbox.ModeLoopback) + " asks for it."
+		info.Reason = sandbox.ModeVariable + "=" + string(sandbox.ModeLoopback) + " asks for it."
 	}
 	return info
 }
