@@ -4,7 +4,8 @@
 // it down again; an existing one (KUBETUNNEL_TEST_CLUSTER=existing says so too)
 // is given the images as test/cluster says, or has them.
 //
-// It imports protocol, server/servertest, test/cluster and client-go.
+// It imports protocol, server/servertest, test/cluster and client-go; and, for what a
+// sandbox adds to the tunnel, the engine's rooms.
 package main
 
 import (
@@ -18,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kubetunnel/kubetunnel/engine/sandbox"
 	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
@@ -36,9 +38,16 @@ type options struct {
 	keep                          bool
 	rounds, seconds               int
 	megabytes                     int64
+	connections                   int
+	sandboxOnly                   bool
 }
 
 func main() {
+	// This program has sandboxes, and runs in them.
+	sandbox.MaybeRunInit()
+	if what := os.Getenv(insideVariable); what != "" {
+		os.Exit(runInside(what))
+	}
 	var o options
 	flag.StringVar(&o.kubeconfig, "kubeconfig", "", "an existing cluster; empty: bring one up")
 	flag.StringVar(&o.server, "server", "", "tunnel-server; empty: bin/tunnel-server")
@@ -48,6 +57,8 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each is measured; medians are told")
 	flag.IntVar(&o.seconds, "seconds", 3, "length of each measurement of requests")
 	flag.Int64Var(&o.megabytes, "megabytes", 200, "size of each measurement of bulk")
+	flag.IntVar(&o.connections, "connections", 100_000, "how many connections leave a sandbox before it is looked at for leaks")
+	flag.BoolVar(&o.sandboxOnly, "sandbox", false, "measure the sandbox alone")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -91,6 +102,10 @@ func run(ctx context.Context, o options) (err error) {
 	if err := b.run(ctx); err != nil {
 		return err
 	}
-	b.report.print(os.Stdout)
+	about := ""
+	if o.sandboxOnly {
+		about = "sandbox:"
+	}
+	b.report.print(os.Stdout, about)
 	return b.report.write(o.out)
 }

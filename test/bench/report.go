@@ -28,6 +28,9 @@ type row struct {
 	Ratio float64 `json:"ratio,omitempty"`
 }
 
+// added is how much more the figure is than what it stands beside.
+func (r row) added() float64 { return r.Value - r.Value/r.Ratio }
+
 // add adds a figure that stands alone.
 func (r *report) add(name string, value float64, unit string) {
 	r.Rows = append(r.Rows, row{Name: name, Value: round(value), Unit: unit})
@@ -63,7 +66,8 @@ func (r *report) write(path string) error {
 	return os.WriteFile(path, append(content, '\n'), 0o644) //nolint:gosec // build output
 }
 
-func (r *report) print(w io.Writer) {
+// print prints the figures, and the goals of those rows whose names begin so.
+func (r *report) print(w io.Writer, about string) {
 	fmt.Fprintln(w, r.Machine)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range r.Rows {
@@ -75,6 +79,9 @@ func (r *report) print(w io.Writer) {
 	}
 	_ = table.Flush()
 	for _, g := range goals {
+		if !strings.HasPrefix(g.row, about) {
+			continue
+		}
 		fmt.Fprintln(w, g.verdict(r))
 	}
 }
@@ -96,6 +103,14 @@ var goals = []goal{
 	{"new connections", wayForward, "more than 813 a second", func(r row) bool { return r.Value > 813 }},
 	{"of them failed", "", "none", func(r row) bool { return r.Value == 0 }},
 	{"requests failed", "", "none", func(r row) bool { return r.Value == 0 }},
+	{"sandbox: start until it is the pod", "", "at most 50 ms", func(r row) bool { return r.Value <= 50 }},
+	{"sandbox: latency p50", wayAlone, "at most 0.3 ms more than the tunnel alone", func(r row) bool { return r.added() <= 0.3 }},
+	{"sandbox: bulk out of it", wayAlone, "at least 80 % of the tunnel alone", func(r row) bool { return r.Ratio >= 0.8 }},
+	{"sandbox: bulk into it", wayAlone, "at least 80 % of the tunnel alone", func(r row) bool { return r.Ratio >= 0.8 }},
+	{"sandbox: open descriptors at the end", "before", "no more than before", func(r row) bool { return r.added() <= 2 }},
+	{"sandbox: goroutines at the end", "before", "no more than before", func(r row) bool { return r.added() <= atOnce }},
+	{"sandbox: heap at the end", "before", "at most 8 MiB more than before", func(r row) bool { return r.added() <= 8 }},
+	{"sandbox: connections failed", "", "none", func(r row) bool { return r.Value == 0 }},
 }
 
 // verdict says whether a goal is met.

@@ -67,23 +67,31 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	kubeconfig := filepath.Join(dir, "kubeconfig")
-	if err := b.cluster.User(ctx, user, kubeconfig); err != nil {
+	b.kubeconfig = filepath.Join(dir, "kubeconfig")
+	if err := b.cluster.User(ctx, user, b.kubeconfig); err != nil {
 		return err
 	}
-	if b.editor, err = servertest.Start(ctx, b.cluster.Server, kubeconfig, os.Stderr); err != nil {
+	if b.editor, err = servertest.Start(ctx, b.cluster.Server, b.kubeconfig, os.Stderr); err != nil {
 		return err
 	}
 	defer func() {
 		_ = b.editor.Close()
 		<-b.editor.Exited()
 	}()
-	for _, part := range []func(context.Context) error{b.launches, b.traffic} {
+	for _, part := range b.parts() {
 		if err := part(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// parts are the measurements that are wanted.
+func (b *bench) parts() []func(context.Context) error {
+	if b.sandboxOnly {
+		return []func(context.Context) error{b.sandboxRows}
+	}
+	return []func(context.Context) error{b.launches, b.traffic, b.sandboxRows}
 }
 
 // prepare installs the operator, and what is called and calls.
