@@ -3,7 +3,6 @@
 package sandbox
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"net"
@@ -117,73 +116,35 @@ func TestTheWorkstationIsLeftAlone(t *testing.T) {
 	}
 }
 
-func startFamilyInside(t *testing.T, box *namespaces) []processID {
-	t.Helper()
-	ready := newReady()
-	if _, err := box.Start(t.Context(), helperCommand("family", ready)); err != nil {
-		t.Fatal(err)
-	}
-	ready.wait(t)
-	return waitFamily(t, box.super.cmd.Process.Pid)
-}
-
 func TestEndsOfNamespaces(t *testing.T) {
 	for name, how := range variants {
 		t.Run(name, func(t *testing.T) {
 			for _, end := range []struct {
 				name string
-				how  func(*namespaces) error
+				how  func(*testing.T, *namespaces)
 			}{
-				{"Close", func(n *namespaces) error { return n.Close(context.Background()) }},
-				{"kill -9 of the init", func(n *namespaces) error {
-					n.super.tree() // as the recorder does
-					return n.super.cmd.Process.Kill()
+				{"Close", func(t *testing.T, n *namespaces) {
+					if err := n.Close(t.Context()); err != nil {
+						t.Error(err)
+					}
 				}},
+				{"kill -9 of the init", func(t *testing.T, n *namespaces) { killInit(t, n.super) }},
 			} {
 				t.Run(end.name, func(t *testing.T) {
 					box := newNamespacesSandbox(t, Config{}, how)
-					tree := startFamilyInside(t, box)
-					if err := end.how(box); err != nil {
-						t.Fatal(err)
-					}
+					tree := startFamily(t, box, box.super)
+					end.how(t, box)
 					waitGone(t, tree)
 					if _, err := box.Start(t.Context(), insideCommand(nil, "hostname")); err == nil {
 						t.Error("a process was started in a sandbox that has ended")
 					}
 				})
 			}
-			t.Run("kill -9 of the server", func(t *testing.T) { killServer(t, name) })
+			t.Run("kill -9 of the server", func(t *testing.T) {
+				killServer(t, "inside nsserver "+shortDir(t)+" "+strings.ReplaceAll(name, " ", "-"))
+			})
 		})
 	}
-}
-
-func killServer(t *testing.T, name string) {
-	server := exec.Command(os.Args[0])
-	server.Env = append(os.Environ(), helperVariable+"=inside nsserver "+shortDir(t)+" "+strings.ReplaceAll(name, " ", "-"))
-	out, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Process.Kill() })
-	lines := bufio.NewReader(out)
-	for range 2 { // the family's word and the server's
-		if line, err := lines.ReadString('\n'); line != "ready\n" {
-			t.Fatalf("server says %q, %v", line, err)
-		}
-	}
-	var tree []processID
-	eventually(t, "server's tree is complete", func() bool {
-		tree = living(descendants(server.Process.Pid))
-		return len(tree) == familySize+1 // and the init
-	})
-	if err := server.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = server.Wait()
-	waitGone(t, tree)
 }
 
 // serveNamespaces is the helper that is killed: a server with a family inside.

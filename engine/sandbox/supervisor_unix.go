@@ -210,7 +210,10 @@ func (s *supervisor) record() {
 	}
 }
 
-// tree lists the processes of the sandbox now, the init aside, and records them.
+// tree lists the processes of the sandbox now, the init aside, and records them. What
+// was recorded stays so for as long as it lives: an init that is killed while it is
+// looked at has no children any more, and one whose parent has just ended may be
+// overlooked once.
 func (s *supervisor) tree() []processID {
 	select {
 	case <-s.exited:
@@ -225,11 +228,12 @@ func (s *supervisor) tree() []processID {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	select {
-	case <-s.exited: // what was seen last stays recorded
-	default:
-		s.recorded = recorded
+	for p := range s.recorded {
+		if _, again := recorded[p]; !again && p.same() {
+			recorded[p] = struct{}{}
+		}
 	}
+	s.recorded = recorded
 	return tree
 }
 

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,22 +19,24 @@ import (
 // orphan, tracer, traced, stopped, its child, and one with a session of its own.
 const familySize = 8
 
-func startFamily(t *testing.T, b *loopback) []processID {
+// startFamily starts the family below a sandbox's init.
+func startFamily(t *testing.T, box Sandbox, init *supervisor) []processID {
 	t.Helper()
 	ready := newReady()
-	if _, err := b.Start(t.Context(), helperCommand("family", ready)); err != nil {
+	if _, err := box.Start(t.Context(), helperCommand("family", ready)); err != nil {
 		t.Fatal(err)
 	}
 	ready.wait(t)
-	return waitFamily(t, b.super.cmd.Process.Pid)
+	return waitTree(t, init.cmd.Process.Pid, familySize)
 }
 
-func waitFamily(t *testing.T, parent int) []processID {
+// waitTree waits until that many processes live below a process.
+func waitTree(t *testing.T, parent, size int) []processID {
 	t.Helper()
 	var tree []processID
-	eventually(t, "the whole family is there", func() bool {
+	eventually(t, fmt.Sprintf("%d processes live below %d", size, parent), func() bool {
 		tree = living(descendants(parent))
-		return len(tree) == familySize
+		return len(tree) == size
 	})
 	return tree
 }
@@ -52,7 +55,7 @@ func waitGone(t *testing.T, tree []processID) {
 
 func TestCloseEndsTheWholeTree(t *testing.T) {
 	b := newTestSandbox(t, Config{})
-	tree := startFamily(t, b)
+	tree := startFamily(t, b, b.super)
 	if err := b.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -69,9 +72,13 @@ func TestCloseEndsTheWholeTree(t *testing.T) {
 	}
 }
 
-func TestKillingTheServerLeavesNoProcess(t *testing.T) {
+func TestKillingTheServerLeavesNoProcess(t *testing.T) { killServer(t, "server "+t.TempDir()) }
+
+// killServer kills a helper that has a family in a sandbox.
+func killServer(t *testing.T, helper string) {
+	t.Helper()
 	server := exec.Command(os.Args[0])
-	server.Env = append(os.Environ(), helperVariable+"=server "+t.TempDir())
+	server.Env = append(os.Environ(), helperVariable+"="+helper)
 	out, err := server.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -87,11 +94,7 @@ func TestKillingTheServerLeavesNoProcess(t *testing.T) {
 			t.Fatalf("server says %q, %v", line, err)
 		}
 	}
-	var tree []processID
-	eventually(t, "server's tree is complete", func() bool {
-		tree = living(descendants(server.Process.Pid))
-		return len(tree) == familySize+1 // and the init
-	})
+	tree := waitTree(t, server.Process.Pid, familySize+1) // and the init
 	if err := server.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -101,14 +104,28 @@ func TestKillingTheServerLeavesNoProcess(t *testing.T) {
 
 func TestKillingTheInitLeavesNoProcess(t *testing.T) {
 	b := newTestSandbox(t, Config{})
-	tree := startFamily(t, b)
-	b.super.tree() // as the recorder does
-	if err := b.super.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	tree := startFamily(t, b, b.super)
+	killInit(t, b.super)
 	waitGone(t, tree)
 	if _, err := b.Start(t.Context(), helperCommand("exit", nil)); err == nil {
 		t.Error("a process was started without an init")
+	}
+}
+
+// killInit kills an init while its tree is being recorded, as it may happen at any moment.
+func killInit(t *testing.T, s *supervisor) {
+	t.Helper()
+	s.tree()
+	if err := s.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		select {
+		case <-s.exited:
+			return
+		default:
+			s.tree()
+		}
 	}
 }
 
@@ -120,7 +137,7 @@ func TestEndTakesWhatTheProcessStarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	ready.wait(t)
-	tree := waitFamily(t, b.super.cmd.Process.Pid)
+	tree := waitTree(t, b.super.cmd.Process.Pid, familySize)
 	if err := p.End(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +199,7 @@ func TestCloseLetsProcessesFinish(t *testing.T) {
 
 func TestCloseIsBoundedWhenTheInitHangs(t *testing.T) {
 	b := newTestSandbox(t, Config{})
-	tree := startFamily(t, b)
+	tree := startFamily(t, b, b.super)
 	if err := b.super.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
