@@ -27,6 +27,8 @@ func TestPlacesWithoutNamespaces(t *testing.T) {
 		{"chroot", "loopback operation not permitted"},
 		{"maskedproc", "namespaces pid=false hello"},
 		{"notun", "namespaces pid=true hello"},
+		{"badtun", "namespaces pid=true hello"},
+		{"fulldisk", "no space left on device, of no sandbox"},
 		{"resolved", "namespaces pid=true hello"},
 	} {
 		t.Run(test.place, func(t *testing.T) {
@@ -111,6 +113,16 @@ func tryPlace(dir string, place []string) {
 	}
 	pod := testPod()
 	box, err := New(context.Background(), Config{Dir: dir, Pod: pod, Cluster: nil}, nil)
+	var unavailable *UnavailableError
+	if errors.Is(err, syscall.ENOSPC) && !errors.As(err, &unavailable) {
+		// A full disk is not a limit on namespaces; and nothing is left.
+		left := len(living(descendants(os.Getpid())))
+		if fd, err := os.ReadDir("/proc/self/fd"); left > 0 || err != nil || len(fd) > 12 {
+			fmt.Println("left:", left, "processes", fd, err)
+		}
+		fmt.Println("no space left on device, of no sandbox")
+		return
+	}
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -166,6 +178,16 @@ func spoil(dir string, place []string) error {
 		return unix.Mount("tmpfs", "/proc/sys", "tmpfs", unix.MS_RDONLY, "")
 	case "notun":
 		return unix.Mount("tmpfs", "/dev/net", "tmpfs", 0, "")
+	case "badtun": // a file that is no device, for nobody
+		if err := unix.Mount("tmpfs", "/dev/net", "tmpfs", 0, ""); err != nil {
+			return err
+		}
+		return os.WriteFile("/dev/net/tun", nil, 0)
+	case "fulldisk":
+		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=8k"); err != nil {
+			return err
+		}
+		return fill(dir)
 	case "resolved": // a link to a file of systemd-resolved's, which is hidden
 		for _, folder := range []string{"/run", "/etc"} {
 			if err := unix.Mount("tmpfs", folder, "tmpfs", 0, ""); err != nil {
@@ -196,6 +218,15 @@ func spoil(dir string, place []string) error {
 		return os.Chdir("/")
 	}
 	return errors.New("unknown place")
+}
+
+// fill leaves no room in a folder's file system.
+func fill(dir string) error {
+	err := os.WriteFile(dir+"/full", make([]byte, 1<<20), 0o600)
+	if errors.Is(err, syscall.ENOSPC) {
+		return nil
+	}
+	return fmt.Errorf("not full: %w", err)
 }
 
 func TestNewChoosesTheMode(t *testing.T) {

@@ -73,17 +73,23 @@ func (f podFolder) remove() error {
 	return err
 }
 
-// resolvConf is the pod's. A nameserver on the pod's own loopback could not be
-// answered from here: the fallback stands in for it.
+// resolvConf is the pod's. A nameserver on the pod's own loopback, which is also meant
+// where none is named, could not be answered from here: the fallback stands in for it.
 func resolvConf(pod *Pod) []byte {
 	if pod.ResolvConf == nil {
 		return fmt.Appendf(nil, "nameserver %s\n", fallbackNameserver)
 	}
+	fallback, named := "nameserver "+fallbackNameserver.String()+"\n", false
 	lines := strings.SplitAfter(string(pod.ResolvConf), "\n")
 	for i, line := range lines {
-		if addr, ok := nameserverLine(line); ok && addr.IsLoopback() {
-			lines[i] = "nameserver " + fallbackNameserver.String() + "\n"
+		addr, ok := nameserverLine(line)
+		named = named || ok
+		if ok && addr.IsLoopback() {
+			lines[i] = fallback
 		}
+	}
+	if !named {
+		lines = append([]string{fallback}, lines...)
 	}
 	return []byte(strings.Join(lines, ""))
 }

@@ -38,6 +38,13 @@ func sessionEnds(t *testing.T, end func(context.Context, *testing.T, *servertest
 	if _, err := e.WaitState(ctx, s.id, protocol.StateEnded, protocol.StateFailed); err != nil {
 		t.Fatal(err)
 	}
+	waitOver(ctx, t, restored, pids)
+}
+
+// waitOver waits until a session's Service is as it was, its processes are gone, and
+// nothing of the operator's is left in the shop.
+func waitOver(ctx context.Context, t *testing.T, restored func(), pids []int) {
+	t.Helper()
 	restored()
 	waitGone(ctx, t, pids)
 	waitNothingLeft(ctx, t, shop)
@@ -51,9 +58,7 @@ func TestEditorGoneEndsEverything(t *testing.T) {
 	pids := append(descendants(e.PID()), e.PID())
 	_ = e.Close()
 	<-e.Exited()
-	restored()
-	waitGone(ctx, t, pids)
-	waitNothingLeft(ctx, t, shop)
+	waitOver(ctx, t, restored, pids)
 }
 
 func TestKilledServerLeavesNoProcessAndTheServiceComesBack(t *testing.T) {

@@ -68,7 +68,5 @@ func TestDebuggeeInModeLoopbackTakesTheServicesCalls(t *testing.T) {
 	if ended := stopSession(ctx, t, e, s.id); ended.State != protocol.StateEnded {
 		t.Errorf("state %s: %v", ended.State, ended.Error)
 	}
-	restored()
-	waitGone(ctx, t, pids)
-	waitNothingLeft(ctx, t, shop)
+	waitOver(ctx, t, restored, pids)
 }
