@@ -20,7 +20,7 @@ func explain(step string, err error) error {
 			e.Fix, e.Command = "As root", "sysctl -w "+strings.Join(names, "=10000 ")+"=10000"
 		}
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		e.Reason, e.Fix, e.Command = whyRefused()
+		e.Reason, e.Fix, e.Command = readPolicy().why()
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS):
 		e.Reason, e.Fix = "the kernel was built without namespaces", ""
 	}
@@ -39,17 +39,36 @@ func limitsAtZero(folder string) []string {
 	return names
 }
 
-func whyRefused() (reason, fix, command string) {
+// policy is what is known of a system that refuses namespaces to this process.
+type policy struct {
+	root bool
+	// appArmor and userClone are settings of the kernel, "" where it has none.
+	appArmor, userClone string
+	chroot              bool
+	// seccomp is the mode of this process's filter.
+	seccomp string
+}
+
+func readPolicy() policy {
+	return policy{
+		root: os.Geteuid() == 0, chroot: inChroot(), seccomp: statusField("Seccomp"),
+		appArmor:  readLine("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
+		userClone: readLine("/proc/sys/kernel/unprivileged_userns_clone"),
+	}
+}
+
+// why gives the likely cause of a refusal, and what the user can do.
+func (p policy) why() (reason, fix, command string) {
 	switch {
-	case readLine("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1" && os.Geteuid() != 0:
+	case p.appArmor == "1" && !p.root:
 		return "AppArmor keeps unprivileged programs from user namespaces, as Ubuntu does since 23.10",
 			"Install KubeTunnel's AppArmor profile, which packages bring along, or allow it to all programs (sysctl -w kernel.apparmor_restrict_unprivileged_userns=0)",
 			"tunnel-server doctor --apparmor-profile | sudo tee /etc/apparmor.d/kubetunnel && sudo apparmor_parser -r /etc/apparmor.d/kubetunnel"
-	case readLine("/proc/sys/kernel/unprivileged_userns_clone") == "0" && os.Geteuid() != 0:
+	case p.userClone == "0" && !p.root:
 		return "user namespaces are for root alone here", "As root", "sysctl -w kernel.unprivileged_userns_clone=1"
-	case inChroot():
+	case p.chroot:
 		return "this process runs in a chroot, where user namespaces can't be made", "Start it outside, or in a container.", ""
-	case statusField("Seccomp") == "2":
+	case p.seccomp == "2":
 		return "a seccomp filter refuses it, as container runtimes' default profile does",
 			"Start the container with --security-opt seccomp=unconfined --security-opt systempaths=unconfined, or with a profile that allows namespaces.", ""
 	}

@@ -51,7 +51,7 @@ func TestExamineSaysWhatKeepsFromNamespacesAndWhatToChange(t *testing.T) {
 		{"limit max_user_namespaces", []string{less, "user.max_user_namespaces = 0", "As root => sysctl -w user.max_user_namespaces=10000"}},
 		{"limit max_pid_namespaces", []string{less, "As root => sysctl -w user.max_pid_namespaces=10000"}},
 		{"chroot", []string{less, "runs in a chroot", "Start it outside of the chroot"}},
-		{"maskedproc", []string{good, "info sandbox network: a TUN device", "warning sandbox processes: a fresh /proc is refused", "systempaths=unconfined"}},
+		{"maskedproc", []string{good, "sandbox network: a ", "warning sandbox processes: a fresh /proc is refused", "systempaths=unconfined"}},
 		{"notun", []string{good, "warning sandbox network: a pair of virtual Ethernet links", "no such file", "=> sudo chmod 0666 /dev/net/tun", "info sandbox processes"}},
 	} {
 		t.Run(test.place, func(t *testing.T) {
