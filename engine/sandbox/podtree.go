@@ -26,9 +26,6 @@ type podTree struct {
 
 func newPodTree(dir string, mounts []Mount) (*podTree, error) {
 	t := &podTree{}
-	mounts = slices.DeleteFunc(slices.Clone(mounts), func(m Mount) bool {
-		return m.Path == m.Source // of this machine, and here already
-	})
 	if len(mounts) == 0 {
 		return t, nil
 	}
@@ -49,6 +46,7 @@ func newPodTree(dir string, mounts []Mount) (*podTree, error) {
 	defer func() { _ = t.root.Close() }()
 	t.path = tree
 	// What is mounted last covers the others, and what is deep what is above it.
+	mounts = slices.Clone(mounts)
 	slices.Reverse(mounts)
 	slices.SortStableFunc(mounts, func(a, b Mount) int {
 		return cmp.Compare(strings.Count(path.Clean(b.Path), "/"), strings.Count(path.Clean(a.Path), "/"))

@@ -153,8 +153,9 @@ func (r sandboxRoom) Become(ctx context.Context, pod *engine.Pod) error {
 	return r.Sandbox.Become(ctx, r.pod(pod))
 }
 
-// pod is the pod as the sandbox wants it. The session's own folder is the last
-// mount: it is needed where it is, whatever of the pod covers the folder above.
+// pod is the pod as the sandbox wants it. Where the pod's files are mounted, the
+// session's own folder is the last of them: it is needed where it is, whatever of the
+// pod covers the folder above.
 func (r sandboxRoom) pod(from *engine.Pod) *sandbox.Pod {
 	pod := &sandbox.Pod{Hostname: from.Hostname, Resolver: r.link, ResolvConf: []byte(from.ResolvConf)}
 	if from.ResolvConf == "" {
@@ -171,7 +172,9 @@ func (r sandboxRoom) pod(from *engine.Pod) *sandbox.Pod {
 	for _, f := range from.Files {
 		pod.Mounts = append(pod.Mounts, sandbox.Mount{Path: f.Path, Source: f.Source, ReadOnly: f.ReadOnly})
 	}
-	pod.Mounts = append(pod.Mounts, sandbox.Mount{Path: r.dir, Source: r.dir})
+	if r.Mode() == sandbox.ModeNamespaces {
+		pod.Mounts = append(pod.Mounts, sandbox.Mount{Path: r.dir, Source: r.dir})
+	}
 	return pod
 }
 
