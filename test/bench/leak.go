@@ -2,19 +2,21 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"github.com/miekg/dns"
 
 	"github.com/kubetunnel/kubetunnel/engine/sandbox"
-	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
 // warmUp are connections before the first look: pools and stacks have grown then.
 const warmUp = 2000
+
+// settlePause is longer than flows of questions to DNS outlive their answers.
+const settlePause = 1500 * time.Millisecond
 
 // usage is what this process, which has the sandbox's network in it, holds.
 type usage struct {
@@ -31,12 +33,30 @@ func look() (usage, error) {
 	return usage{len(entries), runtime.NumGoroutine(), float64(m.HeapAlloc) / (1 << 20)}, err
 }
 
+// settle looks until what is over has gone: nothing is given back between two looks.
+func settle(ctx context.Context) (usage, error) {
+	last, err := look()
+	for err == nil {
+		select {
+		case <-ctx.Done():
+			return last, ctx.Err()
+		case <-time.After(settlePause):
+		}
+		var now usage
+		if now, err = look(); now.descriptors >= last.descriptors && now.goroutines >= last.goroutines {
+			return now, err
+		}
+		last = now
+	}
+	return last, err
+}
+
 // sandboxLeak makes many connections out of the sandbox, and looks at what is left of them.
 func (b *bench) sandboxLeak(ctx context.Context, box sandbox.Sandbox) error {
 	if _, _, _, err := inside(ctx, box, "connect", "prober:80", warmUp); err != nil {
 		return err
 	}
-	before, err := look()
+	before, err := settle(ctx)
 	if err != nil {
 		return err
 	}
@@ -44,16 +64,9 @@ func (b *bench) sandboxLeak(ctx context.Context, box sandbox.Sandbox) error {
 	if err != nil {
 		return err
 	}
-	var after usage
-	// The last connections are still being closed; what never goes is a leak.
-	settled := cluster.Wait(ctx, "connections to be over", func() (bool, error) {
-		if after, err = look(); err != nil {
-			return false, err
-		}
-		return after.descriptors <= before.descriptors+2 && after.goroutines <= before.goroutines+atOnce, fmt.Errorf("%+v, before %+v", after, before)
-	})
-	if settled != nil {
-		say(settled.Error())
+	after, err := settle(ctx)
+	if err != nil {
+		return err
 	}
 	r := b.report
 	r.add("sandbox: connections made for the following", float64(good+bad), "connections")
