@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
 )
@@ -57,9 +58,12 @@ func judgeTrial(made trial) []protocol.Diagnostic {
 	if made.whyNoTUN == nil {
 		found = append(found, fine(subjectNetwork, "a TUN device"))
 	} else {
+		fix := protocol.Fix{Title: "Let your user open /dev/net/tun, as most distributions do; a container needs --device /dev/net/tun", Command: "sudo chmod 0666 /dev/net/tun"}
+		if errors.Is(made.whyNoTUN, fs.ErrNotExist) {
+			fix = protocol.Fix{Title: "Load the kernel's module for it; a container needs --device /dev/net/tun", Command: "sudo modprobe tun"}
+		}
 		found = append(found, protocol.Errorf(protocol.CodeSandboxLimit, "a pair of virtual Ethernet links, which moves less than a TUN device: %w", made.whyNoTUN).
-			WithFix(protocol.Fix{Title: "Let your user open /dev/net/tun, as most distributions do; a container needs --device /dev/net/tun", Command: "sudo chmod 0666 /dev/net/tun"}).
-			Diagnostic(protocol.SeverityWarning, subjectNetwork))
+			WithFix(fix).Diagnostic(protocol.SeverityWarning, subjectNetwork))
 	}
 	if made.pidNamespace {
 		return append(found, fine(subjectProcesses, "in a namespace of their own, which ends all of them with the session"))

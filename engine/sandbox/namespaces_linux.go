@@ -78,13 +78,14 @@ func try(ctx context.Context) (trial, error) {
 	return made, box.Close(ctx)
 }
 
-// whyNoTUN is what keeps this process from TUN devices.
+// whyNoTUN is what keeps this process from TUN devices, when something does.
 func whyNoTUN() error {
 	file, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
-	return file.Close()
+	_ = file.Close()
+	return errors.New("/dev/net/tun can be opened, but makes no device")
 }
 
 func newNamespaces(ctx context.Context, cfg Config, how variant, log *slog.Logger) (*namespaces, error) {

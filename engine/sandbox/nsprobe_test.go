@@ -52,7 +52,8 @@ func TestExamineSaysWhatKeepsFromNamespacesAndWhatToChange(t *testing.T) {
 		{"limit max_pid_namespaces", []string{less, "As root => sysctl -w user.max_pid_namespaces=10000"}},
 		{"chroot", []string{less, "runs in a chroot", "Start it outside of the chroot"}},
 		{"maskedproc", []string{good, "sandbox network: a ", "warning sandbox processes: a fresh /proc is refused", "systempaths=unconfined"}},
-		{"notun", []string{good, "warning sandbox network: a pair of virtual Ethernet links", "no such file", "=> sudo chmod 0666 /dev/net/tun", "info sandbox processes"}},
+		{"notun", []string{good, "warning sandbox network: a pair of virtual Ethernet links", "no such file", "=> sudo modprobe tun", "info sandbox processes"}},
+		{"badtun", []string{good, "warning sandbox network: a pair of virtual Ethernet links", "/dev/net/tun"}},
 	} {
 		t.Run(test.place, func(t *testing.T) {
 			told := inPlace(t, "examine", test.place)
