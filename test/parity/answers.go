@@ -36,7 +36,7 @@ func (w *world) askAll(ctx context.Context) ([]*answered, error) {
 	defer func() { _ = os.RemoveAll(dir) }()
 	var all []*answered
 	for _, u := range users {
-		for _, p := range probes {
+		for _, p := range w.probes {
 			all = append(all, &answered{probe: p, user: u})
 		}
 	}
@@ -71,7 +71,7 @@ func (w *world) inPod(ctx context.Context, _ string, u user, all []*answered) er
 	defer stop()
 	for _, a := range all {
 		say(fmt.Sprintf("asking the %s probe as %s in pod %s", a.probe.language, u.name, pod.Name))
-		out, err := w.post(ctx, pod, "run", a.probe.command(imageFolder), ask(a.probe.questions(), w.knownOf(u)))
+		out, err := w.post(ctx, pod, "run", a.probe.command(imageFolder), ask(a.probe.asked, w.knownOf(u)))
 		if err != nil {
 			return err
 		}
@@ -141,7 +141,7 @@ func (w *world) inSession(ctx context.Context, dir string, u user, all []*answer
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: u.uid, Gid: u.uid}}
 		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 		cmd.WaitDelay = time.Minute
-		cmd.Stdin = bytes.NewReader([]byte(ask(a.probe.questions(), w.knownOf(u))))
+		cmd.Stdin = bytes.NewReader([]byte(ask(a.probe.asked, w.knownOf(u))))
 		var out, told bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &told
 		if err := cmd.Run(); err != nil {
@@ -169,7 +169,7 @@ func (w *world) workstation(ctx context.Context, dir string, u user) (server str
 	}
 	server = filepath.Join(dir, "tunnel-server")
 	copies := map[string]string{w.cluster.Server: server}
-	for _, p := range probes {
+	for _, p := range w.probes {
 		copies[filepath.Join(w.image.folder, p.file)] = filepath.Join(dir, p.file)
 	}
 	for from, to := range copies {

@@ -38,6 +38,10 @@ var (
 	versions = regexp.MustCompile(`\.\.\d{4}_\d\d_\d\d_\d\d_\d\d_\d\d\.\d+`)
 	// lifetimes of cached records get shorter until CoreDNS (5 s in the dev cluster, 30 s by default) asks again.
 	lifetimes = regexp.MustCompile(`(?m)^((?:answer|authority|additional) \S+) (?:[0-9]|[12][0-9]|30) IN `)
+	// serials of CoreDNS's zone are the time of asking.
+	serials = regexp.MustCompile(`(?m)( IN SOA \S+ \S+) \d+ `)
+	// seen is when the kubelet has first seen a pod.
+	seen = regexp.MustCompile(`kubernetes\.io/config\.seen="[^"]*"`)
 )
 
 // level takes out of an answer what no two pods have in common. What the pod itself is
@@ -45,6 +49,8 @@ var (
 func level(answer string, self own, raw bool) string {
 	answer = versions.ReplaceAllString(answer, "..<version>")
 	answer = lifetimes.ReplaceAllString(answer, "$1 <up to 30> IN ")
+	answer = serials.ReplaceAllString(answer, "$1 <time> ")
+	answer = seen.ReplaceAllString(answer, `kubernetes.io/config.seen="<time>"`)
 	if raw {
 		return answer
 	}
@@ -61,7 +67,7 @@ func level(answer string, self own, raw bool) string {
 func compare(all []*answered, meant []difference) *report {
 	r := &report{}
 	for _, a := range all {
-		for _, q := range a.probe.questions() {
+		for _, q := range a.probe.asked {
 			r.Rows = append(r.Rows, a.compareOne(q))
 		}
 	}

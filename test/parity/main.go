@@ -79,7 +79,7 @@ func run(ctx context.Context, o options) (err error) {
 			err = errors.Join(err, c.Down(end, say))
 		}
 	}()
-	w := &world{cluster: c, image: image}
+	w := &world{cluster: c, image: image, probes: image.probes()}
 	if err := w.prepare(ctx); err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ var questions = join(
 		"mode /cache/memory", "create /cache/memory", "space /cache/memory", "ls /cache",
 		"read /opt/app/app.conf", "mode /opt/app/app.conf", "write /opt/app/app.conf", "ls /opt/app", "remove /opt/app/app.conf",
 		"ls /data", "mode /data/part", "create /data/part", "create /data/named", "create /data/closed",
+		"shared /scratch/part /data/part", "shared /data/named /scratch/EUR-files", "shared /data/part /data/closed/part",
 		"read /etc/roots-own/banner.txt", "mode /etc/roots-own/banner.txt",
 		"ls "+tokens, "modes "+tokens, "read "+tokens+"/namespace", "read "+tokens+"/ca.crt", "write "+tokens+"/token",
 		"read /etc/resolv.conf", "read /etc/hosts", "read /etc/hostname", "create /tmp", "create /dev/shm", "create /", "ls /"),

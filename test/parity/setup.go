@@ -5,8 +5,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -33,18 +31,6 @@ const serverSpec = `{terminationGracePeriodSeconds: 1, securityContext: {runAsNo
         ports: [{name: control, containerPort: 7000}, {name: talk, containerPort: 7001}, {name: echo, containerPort: 7006, protocol: UDP}],
         securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}, resources: {requests: {cpu: 10m, memory: 16Mi}}}]}`
 
-// image is the probes' image, as `make parity` has built it.
-type image struct{ ref, tarball, folder string }
-
-func readImage(folder string) (image, error) {
-	ref, err := os.ReadFile(filepath.Join(folder, "ref"))
-	if err != nil {
-		return image{}, fmt.Errorf("no image of the probes (`make parity` builds it): %w", err)
-	}
-	folder, err = filepath.Abs(folder)
-	return image{ref: strings.TrimSpace(string(ref)), tarball: filepath.Join(folder, "image.tar"), folder: folder}, err
-}
-
 // user is who a probe runs as, in the pod and on the workstation.
 type user struct {
 	name string
@@ -60,6 +46,7 @@ func (u user) target() string { return "target-" + u.name }
 type world struct {
 	cluster *cluster.Cluster
 	image   image
+	probes  []probe
 	// known is what placeholders stand for.
 	known map[string]string
 }

@@ -107,6 +107,9 @@ func receive(address string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = conn.Close() }()
+	if _, err := fmt.Fprintln(conn, "go"); err != nil {
+		return "", err
+	}
 	sum := sha256.New()
 	n, err := io.Copy(sum, conn)
 	end := "EOF"
@@ -123,6 +126,9 @@ func answeredLate(address string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = conn.Close() }()
+	if _, err := fmt.Fprintln(conn, "go"); err != nil {
+		return "", err
+	}
 	var b [1]byte
 	if _, err := conn.Read(b[:]); err == nil || errors.Is(err, io.EOF) {
 		return "not reset", nil

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -23,6 +24,7 @@ var fileVerbs = map[string]func([]string) (string, error){
 	"create": func(a []string) (string, error) { return create(a[0]) },
 	"remove": func(a []string) (string, error) { return remove(a[0]) },
 	"space":  func(a []string) (string, error) { return space(a[0]) },
+	"shared": func(a []string) (string, error) { return shared(a[0], a[1]) },
 }
 
 // list names what is in a folder, with what it is and where links lead.
@@ -124,6 +126,17 @@ func create(folder string) (string, error) {
 		return "", err
 	}
 	return string(content) + " " + text, os.Remove(path)
+}
+
+// shared tells whether a file made in one folder is seen in another one.
+func shared(folder, other string) (string, error) {
+	const name = "kubetunnel-parity-shared"
+	path := filepath.Join(folder, name)
+	if err := os.WriteFile(path, []byte("made"), 0o640); err != nil {
+		return "", err
+	}
+	content, err := os.ReadFile(filepath.Join(other, name))
+	return string(content), errors.Join(err, os.Remove(path))
 }
 
 // remove tries to remove what can't be.

@@ -10,7 +10,7 @@ import (
 )
 
 // calledPatience is how long a call from the cluster is waited for.
-const calledPatience = 20 * time.Second
+const calledPatience = 15 * time.Second
 
 // listenVerbs listen, and are called.
 var listenVerbs = map[string]func([]string) (string, error){

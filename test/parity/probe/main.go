@@ -37,7 +37,7 @@ func answerAll() error {
 		if !ok {
 			return fmt.Errorf("question %q", lines.Text())
 		}
-		answers[id] = answer(strings.Fields(question))
+		answers[id] = answer(strings.Fields(fill(question)))
 	}
 	if err := lines.Err(); err != nil {
 		return err
@@ -54,6 +54,22 @@ func init() {
 			verbs[name] = verb
 		}
 	}
+}
+
+// fill puts in what only this process knows: a session's pod is made when it begins.
+func fill(question string) string {
+	if !strings.Contains(question, "{") {
+		return question
+	}
+	address, err := ownAddress()
+	if err != nil {
+		return question
+	}
+	hostname, err := os.Hostname()
+	if err != nil {
+		return question
+	}
+	return strings.NewReplacer("{own.ip}", address, "{hostname}", hostname).Replace(question)
 }
 
 func answer(words []string) string {

@@ -13,7 +13,7 @@ import (
 )
 
 // patience bounds what is waited for in vain.
-const patience = 6 * time.Second
+const patience = 5 * time.Second
 
 // nameVerbs ask for names: as programs do, and by messages of their own.
 var nameVerbs = map[string]func([]string) (string, error){

@@ -27,7 +27,9 @@ const (
 
 // serve is a pod's main process: it runs probes, calls for the tests, and is called.
 func serve() {
-	for address, handle := range map[string]func(net.Conn){talkPort: talk, resetPort: reset, bulkPort: bulk, closePort: func(net.Conn) {}} {
+	for address, handle := range map[string]func(net.Conn){
+		talkPort: talk, resetPort: afterLine(reset), bulkPort: afterLine(bulk), closePort: afterLine(func(net.Conn) {}),
+	} {
 		l, err := net.Listen("tcp", address)
 		if err != nil {
 			log.Fatal(err)

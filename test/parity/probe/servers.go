@@ -26,6 +26,15 @@ func talk(conn net.Conn) {
 	}
 }
 
+// afterLine waits for the caller's line: what is done before it is connected is a race.
+func afterLine(handle func(net.Conn)) func(net.Conn) {
+	return func(conn net.Conn) {
+		if _, err := bufio.NewReader(conn).ReadString('\n'); err == nil {
+			handle(conn)
+		}
+	}
+}
+
 // reset breaks the connection off.
 func reset(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
