@@ -89,6 +89,8 @@ func dialError(address string, err error) error {
 	switch refused.Code {
 	case tunnel.RefusedConnection:
 		return syscall.ECONNREFUSED
+	case tunnel.RefusedReset:
+		return syscall.ECONNRESET
 	case tunnel.RefusedUnreachable:
 		return syscall.EHOSTUNREACH
 	case tunnel.RefusedTimeout:

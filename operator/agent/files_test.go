@@ -88,6 +88,22 @@ func TestContentRefusesWhatIsNoMountAndWhatIsTooLarge(t *testing.T) {
 	}
 }
 
+func TestWhatTheAppCannotReadComesWithoutContent(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root reads everything; the parity suite runs twins as ordinary users")
+	}
+	dir := t.TempDir()
+	for name, mode := range map[string]os.FileMode{"open": 0o600, "closed": 0} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("text"), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	content, err := (&twin{mounts: []tunnel.Mount{{Path: dir}}}).content(dir, "")
+	if err != nil || fileIn(t, content.Archive, "open") != "text" || fileIn(t, content.Archive, "closed") != "" {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestSingleFileIsItsOwnVersion(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.conf")
 	if err := os.WriteFile(path, []byte("x=1"), 0o600); err != nil {
