@@ -16,7 +16,9 @@ node=$(readlink -f "$(command -v node)")
 
 CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$out/probe" ./test/parity/probe
 gcc -O1 -Wall -Wextra -o "$out/probe-c" test/parity/probes/probe.c
-echo "hosts: files dns" >"$out/nsswitch.conf" # as every Debian image has it
+# As every Debian image has them.
+echo "hosts: files dns" >"$out/nsswitch.conf"
+echo "multi on" >"$out/host.conf"
 cp test/parity/probes/probe.py test/parity/probes/probe.mjs "$out/"
 
 stdlib=$("$python" -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
@@ -26,7 +28,7 @@ mapfile -t libraries < <(ldd "${programs[@]}" 2>/dev/null | grep -oE '/\S+\.so\S
 files=()
 for path in "$python" "$node" "${libraries[@]}"; do files+=(--file "$path:$path"); done
 for probe in probe probe-c probe.py probe.mjs; do files+=(--file "$out/$probe:/parity/$probe"); done
-files+=(--file "$stdlib:$stdlib" --file "$out/nsswitch.conf:/etc/nsswitch.conf:0644")
+files+=(--file "$stdlib:$stdlib" --file "$out/nsswitch.conf:/etc/nsswitch.conf:0644" --file "$out/host.conf:/etc/host.conf:0644")
 
 hash=$( (printf '%s\n' "${files[@]}"; sha256sum "$out"/probe* "$python" "$node" "${libraries[@]}") | sha256sum | cut -c1-12)
 ref=parity.example/probe:$hash

@@ -8,11 +8,14 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/kubetunnel/kubetunnel/engine/tunnel"
+	"github.com/kubetunnel/kubetunnel/engine/watch"
 )
 
 const (
@@ -50,14 +53,42 @@ func (t *twin) answerAgent(ctx context.Context, socket string) (answered bool) {
 	defer func() { _ = conn.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
+	var writing sync.Mutex
+	say := func(a twinAnswer) error {
+		writing.Lock()
+		defer writing.Unlock()
+		return json.NewEncoder(conn).Encode(a)
+	}
+	unwatch := t.watchMounts(func() { _ = say(twinAnswer{Changed: true}) }) // a lost agent is seen below
+	defer unwatch()
 	lines := bufio.NewScanner(conn)
 	for lines.Scan() {
-		if err := json.NewEncoder(conn).Encode(t.answerTo(lines.Bytes())); err != nil {
+		if err := say(t.answerTo(lines.Bytes())); err != nil {
 			return answered
 		}
 		answered = true
 	}
 	return answered
+}
+
+// watchMounts calls changed when the kubelet has exchanged a volume's version. Where
+// files can't be watched, the agent asks now and then.
+func (t *twin) watchMounts(changed func()) (stop func()) {
+	var links []string
+	for _, m := range t.mounts {
+		if m.Volume == tunnel.VolumeUpdated {
+			links = append(links, filepath.Join(m.Path, dataLink))
+		}
+	}
+	if len(links) == 0 {
+		return func() {}
+	}
+	stop, err := watch.Files(links, changed)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "twin:", err)
+		return func() {}
+	}
+	return stop
 }
 
 func (t *twin) answerTo(line []byte) twinAnswer {

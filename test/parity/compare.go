@@ -63,8 +63,9 @@ func level(answer string, self own, raw bool) string {
 	return answer
 }
 
-// compare makes the report.
-func compare(all []*answered, meant []difference) *report {
+// compare makes the report. Lines of the table that do not occur are told if whole: the
+// cluster is the one that the table was written for.
+func compare(all []*answered, meant []difference, whole bool) *report {
 	r := &report{}
 	for _, a := range all {
 		for _, q := range a.probe.asked {
@@ -76,7 +77,7 @@ func compare(all []*answered, meant []difference) *report {
 		r.Rows[i].judge(meant, used)
 	}
 	for i, m := range meant {
-		if !used[i] {
+		if whole && !used[i] {
 			r.Rows = append(r.Rows, row{Group: "table", Question: m.question, Language: m.language, User: m.user, State: stateGone, Pod: m.pod, Session: m.session, Why: m.why})
 		}
 	}

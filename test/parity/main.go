@@ -87,7 +87,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	r := compare(answers, meant)
+	r := compare(answers, meant, c.Own())
 	r.print(os.Stdout, o.all)
 	if err := r.write(o.out); err != nil {
 		return err
