@@ -172,5 +172,5 @@ func tooLarge(path string) error {
 		}
 		return nil
 	})
-	return fmt.Errorf("%s holds %d MiB, more than the %d MiB that are carried", path, size>>20, tunnel.MaxMount>>20)
+	return fmt.Errorf("%s holds %.1f MiB, more than the %d MiB that are carried", path, float64(size)/(1<<20), tunnel.MaxMount>>20)
 }
