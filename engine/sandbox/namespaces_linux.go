@@ -183,12 +183,26 @@ func namespaceAttributes(how variant) (*syscall.SysProcAttr, error) {
 
 func (n *namespaces) Mode() Mode { return ModeNamespaces }
 
-// Environ names the pod, as the kubelet does. Programs need no proxy.
+// notThePods are variables that lead programs past the pod: to the workstation's
+// proxies, which know nothing of the cluster, and to the user's own rights in a
+// cluster instead of the pod's. A pod or a launch configuration may have them.
+var notThePods = []string{
+	"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY",
+	"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy", "KUBECONFIG",
+}
+
+// Environ names the pod, as the kubelet does.
 func (n *namespaces) Environ() []string {
-	if name, ok := n.hostname.Load().(string); ok && name != "" {
-		return []string{"HOSTNAME=" + name}
+	var environ []string
+	for _, name := range notThePods {
+		if _, set := os.LookupEnv(name); set {
+			environ = append(environ, name)
+		}
 	}
-	return nil
+	if name, ok := n.hostname.Load().(string); ok && name != "" {
+		environ = append(environ, "HOSTNAME="+name)
+	}
+	return environ
 }
 
 func (n *namespaces) Limits() []string {

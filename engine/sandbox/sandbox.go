@@ -104,7 +104,8 @@ type Sandbox interface {
 	// Leave gives the command line by which a program inside runs args with the workstation's
 	// network and files (a build), in the caller's folder and environment.
 	Leave(args []string) ([]string, error)
-	// Environ gives what this mode adds to a debuggee's environment (proxy variables).
+	// Environ gives what this mode adds to a debuggee's environment (proxy variables). A
+	// name alone takes the workstation's variable out, as the pod does not have it.
 	Environ() []string
 	// Dial connects to a listener of the session's tree; source is the caller's address, shown where the mode can.
 	Dial(ctx context.Context, source netip.AddrPort, port int) (net.Conn, error)

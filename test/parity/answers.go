@@ -40,6 +40,11 @@ func (w *world) askAll(ctx context.Context) ([]*answered, error) {
 			all = append(all, &answered{probe: p, user: u})
 		}
 	}
+	for _, u := range users {
+		if err := w.workstation(ctx, filepath.Join(dir, u.name), u); err != nil {
+			return nil, err
+		}
+	}
 	for _, side := range []func(context.Context, string, user, []*answered) error{w.inPod, w.inSession} {
 		group, ctx := errgroup.WithContext(ctx)
 		for _, u := range users {
@@ -128,15 +133,11 @@ func (w *world) keepCalling(ctx context.Context, service string) (stop func()) {
 
 // inSession runs the probes on the workstation, each in a session of its own.
 func (w *world) inSession(ctx context.Context, dir string, u user, all []*answered) error {
-	server, err := w.workstation(ctx, dir, u)
-	if err != nil {
-		return err
-	}
 	stop := w.keepCalling(ctx, u.target())
 	defer stop()
 	for _, a := range all {
 		say(fmt.Sprintf("asking the %s probe as %s in a session", a.probe.language, u.name))
-		cmd := exec.CommandContext(ctx, server, append([]string{"--kubeconfig", filepath.Join(dir, "kubeconfig"), "run", "--service", namespace + "/" + u.target(), "--"}, a.probe.command(dir)...)...)
+		cmd := exec.CommandContext(ctx, filepath.Join(dir, "tunnel-server"), append([]string{"--kubeconfig", filepath.Join(dir, "kubeconfig"), "run", "--service", namespace + "/" + u.target(), "--"}, a.probe.command(dir)...)...)
 		cmd.Dir, cmd.Env = dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "EDITOR_OWN=here"}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: u.uid, Gid: u.uid}}
 		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -156,36 +157,35 @@ func (w *world) inSession(ctx context.Context, dir string, u user, all []*answer
 
 // workstation puts what a user needs into a folder: an ordinary user may not read the
 // project's own.
-func (w *world) workstation(ctx context.Context, dir string, u user) (server string, err error) {
+func (w *world) workstation(ctx context.Context, dir string, u user) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
+		return err
 	}
 	// The parent is root's.
 	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil { //nolint:gosec // to be passed through
-		return "", err
+		return err
 	}
 	if err := w.cluster.User(ctx, developer, filepath.Join(dir, "kubeconfig")); err != nil {
-		return "", err
+		return err
 	}
-	server = filepath.Join(dir, "tunnel-server")
-	copies := map[string]string{w.cluster.Server: server}
+	copies := map[string]string{w.cluster.Server: filepath.Join(dir, "tunnel-server")}
 	for _, p := range w.probes {
 		copies[filepath.Join(w.image.folder, p.file)] = filepath.Join(dir, p.file)
 	}
 	for from, to := range copies {
 		content, err := os.ReadFile(from)
 		if err != nil {
-			return "", err
+			return err
 		}
 		if err := os.WriteFile(to, content, 0o755); err != nil { //nolint:gosec // programs
-			return "", err
+			return err
 		}
 	}
 	paths, err := filepath.Glob(filepath.Join(dir, "*"))
 	for _, path := range append(paths, dir) {
 		err = errors.Join(err, os.Chown(path, int(u.uid), int(u.uid)))
 	}
-	return server, err
+	return err
 }
 
 // nothingLeft waits until the operator's objects have gone, so that the next session
