@@ -19,11 +19,7 @@ func (l *Link) Pod(ctx context.Context, dir string) (*engine.Pod, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := parseResolv(e.ResolvConf)
-	for _, address := range e.PodIPs {
-		names.around(address)
-	}
-	l.domain.Store(names)
+	l.domain.Store(podNames(e.ResolvConf, e.PodIPs, e.Env))
 	pod := &engine.Pod{Env: e.Env, Hostname: e.Hostname, Addresses: e.PodIPs, ResolvConf: e.ResolvConf, Hosts: e.Hosts}
 	scratch := map[string]string{} // folders, by volume
 	for i, m := range e.Mounts {

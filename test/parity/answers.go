@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +35,14 @@ func (w *world) askAll(ctx context.Context) ([]*answered, error) {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	// A program of the workstation: its loopback is not the pod's.
+	var config net.ListenConfig
+	own, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = own.Close() }()
+	_, w.known["workstation.port"], _ = net.SplitHostPort(own.Addr().String())
 	var all []*answered
 	for _, u := range users {
 		for _, p := range w.probes {
@@ -117,7 +126,7 @@ func (w *world) keepCalling(ctx context.Context, service string) (stop func()) {
 			caller, err := w.pod(ctx, "caller")
 			if err == nil {
 				_, _ = w.cluster.Kube.CoreV1().RESTClient().Get().Namespace(namespace).Resource("pods").Name(caller.Name+":7000").
-					SubResource("proxy").Suffix("call").Param("to", service+":80").Do(ctx).Raw()
+					SubResource("proxy").Suffix("call").Param("to", service+":80").Param("udp", service+":85").Do(ctx).Raw()
 			}
 			select {
 			case <-ctx.Done():
@@ -138,7 +147,7 @@ func (w *world) inSession(ctx context.Context, dir string, u user, all []*answer
 	for _, a := range all {
 		say(fmt.Sprintf("asking the %s probe as %s in a session", a.probe.language, u.name))
 		cmd := exec.CommandContext(ctx, filepath.Join(dir, "tunnel-server"), append([]string{"--kubeconfig", filepath.Join(dir, "kubeconfig"), "run", "--service", namespace + "/" + u.target(), "--"}, a.probe.command(dir)...)...)
-		cmd.Dir, cmd.Env = dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "EDITOR_OWN=here"}
+		cmd.Dir, cmd.Env = dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "EDITOR_OWN=here", "HTTP_PROXY=http://127.0.0.1:9", "ALL_PROXY=http://127.0.0.1:9", "KUBECONFIG=/nowhere"}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: u.uid, Gid: u.uid}}
 		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 		cmd.WaitDelay = time.Minute

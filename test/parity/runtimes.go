@@ -15,8 +15,8 @@ var everyRuntime = join(
 )
 
 var (
-	questionsOfC      = join(everyRuntime, of("names", "lookupold web", "lookupcname alias"), of("listening", "called {own.ip}:8080"))
-	questionsOfPython = join(everyRuntime, of("names", "fqdn", "lookupcname alias"), of("files", "create /scratch"), inTheCluster)
+	questionsOfC      = join(everyRuntime, of("names", "lookupold web", "lookupcname alias"), of("connections", "whoami [::ffff:{web.clusterIP}]:80", "connect 0.0.0.0:7999"), of("listening", "called {own.ip}:8080"))
+	questionsOfPython = join(everyRuntime, of("names", "fqdn", "lookupcname alias"), of("environment", "proxies"), of("files", "create /scratch"), inTheCluster)
 	questionsOfNode   = join(everyRuntime, of("names", "servers", "resolve web.{namespace}.svc.cluster.local", "resolve web", "resolve many", "resolvesrv _talk._tcp.db", "resolvecname alias"),
 		of("files", "watching /scratch"), inTheCluster)
 	inTheCluster = of("API server", "api /version", "api /api/v1/namespaces/{namespace}/pods", "api /api/v1/nodes")

@@ -97,13 +97,17 @@ func (w *world) learn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	node, err := w.cluster.Kube.CoreV1().Services(namespace).Get(ctx, "web-node", metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
 	web, err := w.pod(ctx, "web")
 	if err != nil {
 		return err
 	}
 	w.known = map[string]string{
 		"namespace": namespace, "web.clusterIP": service.Spec.ClusterIP, "web.reverse": reverse(service.Spec.ClusterIP), "web.ip": web.Status.PodIP,
-		"web.dashes": strings.ReplaceAll(web.Status.PodIP, ".", "-"), "node.ip": web.Status.HostIP,
+		"web.dashes": strings.ReplaceAll(web.Status.PodIP, ".", "-"), "node.ip": web.Status.HostIP, "web.nodePort": fmt.Sprint(node.Spec.Ports[0].NodePort),
 	}
 	for _, name := range []string{"db-0", "db-1"} {
 		var pod *corev1.Pod

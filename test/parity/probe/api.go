@@ -21,9 +21,23 @@ const tokenFolder = "/var/run/secrets/kubernetes.io/serviceaccount/"
 // apiVerbs call the API server as client-go's rest.InClusterConfig would.
 var apiVerbs = map[string]func([]string) (string, error){
 	"api":      func(a []string) (string, error) { return apiStatus(a[0], environmentHost()) },
+	"proxy":    func(a []string) (string, error) { return proxyFor(a[0]) },
 	"apiname":  func(a []string) (string, error) { return apiStatus(a[0], a[1]) },
 	"identity": func([]string) (string, error) { return identity() },
 	"claim":    func([]string) (string, error) { return claimedPod() },
+}
+
+// proxyFor is the proxy by which Go's client would call a URL.
+func proxyFor(address string) (string, error) {
+	request, err := http.NewRequest(http.MethodGet, address, nil)
+	if err != nil {
+		return "", err
+	}
+	proxy, err := http.ProxyFromEnvironment(request)
+	if proxy == nil {
+		return "none", err
+	}
+	return proxy.String(), err
 }
 
 func environmentHost() string {

@@ -24,6 +24,9 @@ var fileVerbs = map[string]func([]string) (string, error){
 	"create": func(a []string) (string, error) { return create(a[0]) },
 	"remove": func(a []string) (string, error) { return remove(a[0]) },
 	"space":  func(a []string) (string, error) { return space(a[0]) },
+	"place":  func(a []string) (string, error) { return place(a[0]) },
+	"newown": func(a []string) (string, error) { return newOwner(a[0]) },
+	"rename": func(a []string) (string, error) { return rename(a[0], a[1]) },
 	"shared": func(a []string) (string, error) { return shared(a[0], a[1]) },
 }
 

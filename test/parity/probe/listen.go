@@ -17,6 +17,7 @@ var listenVerbs = map[string]func([]string) (string, error){
 	"bind":    func(a []string) (string, error) { return bind(a[0]) },
 	"self":    func(a []string) (string, error) { return callSelf(a[0], a[1]) },
 	"selfudp": func(a []string) (string, error) { return callSelfUDP(a[0], a[1]) },
+	"heard":   func(a []string) (string, error) { return heard(a[0]) },
 	"called":  func(a []string) (string, error) { return called(a[0], "caller") },
 	"hairpin": func(a []string) (string, error) { return hairpin(a[0], a[1]) },
 }
@@ -89,6 +90,21 @@ func called(address, who string) (string, error) {
 	}
 	defer func() { _ = l.Close() }()
 	return takeCall(l, who)
+}
+
+// heard listens for a message from the cluster.
+func heard(address string) (string, error) {
+	conn, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	n, from, err := conn.ReadFrom(make([]byte, 100))
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d bytes from %s", n, hostOf(from)), nil
 }
 
 func takeCall(l net.Listener, who string) (string, error) {

@@ -96,6 +96,7 @@ var errnos = map[syscall.Errno]string{
 	syscall.EADDRNOTAVAIL: "EADDRNOTAVAIL", syscall.EACCES: "EACCES", syscall.EPERM: "EPERM", syscall.EROFS: "EROFS",
 	syscall.ENOENT: "ENOENT", syscall.EMSGSIZE: "EMSGSIZE", syscall.EPIPE: "EPIPE", syscall.ENOTDIR: "ENOTDIR",
 	syscall.EISDIR: "EISDIR", syscall.EINVAL: "EINVAL", syscall.ENOTEMPTY: "ENOTEMPTY", syscall.EBUSY: "EBUSY",
+	syscall.EXDEV: "EXDEV",
 }
 
 // nameOf names an error the same way in every language.

@@ -20,6 +20,7 @@ var processVerbs = map[string]func([]string) (string, error){
 	"status":   func(a []string) (string, error) { return status(a[0]) },
 	"umask":    func([]string) (string, error) { return umask(), nil },
 	"uname":    func([]string) (string, error) { return uname() },
+	"memory":   func([]string) (string, error) { return memoryLimit(), nil },
 	"others":   func([]string) (string, error) { return otherProcesses() },
 }
 
@@ -84,6 +85,16 @@ func uname() (string, error) {
 		return string(name)
 	}
 	return text(u.Nodename) + " " + text(u.Domainname), nil
+}
+
+// memoryLimit is what runtimes go by, of either version of cgroups.
+func memoryLimit() string {
+	for _, path := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
+		if text, err := read(path); err == nil {
+			return text
+		}
+	}
+	return "none"
 }
 
 // otherProcesses tells whether there are processes of a machine: kernel threads and

@@ -92,6 +92,10 @@ func handleRun(w http.ResponseWriter, r *http.Request) {
 
 // handleCall calls an address for the tests, and gives its answer.
 func handleCall(w http.ResponseWriter, r *http.Request) {
+	if datagram, err := net.Dial("udp", r.URL.Query().Get("udp")); err == nil {
+		_, _ = datagram.Write([]byte("caller"))
+		_ = datagram.Close()
+	}
 	conn, err := net.DialTimeout("tcp", r.URL.Query().Get("to"), time.Second)
 	if err == nil {
 		defer func() { _ = conn.Close() }()

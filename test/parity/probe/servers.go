@@ -7,23 +7,69 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 )
 
-// talk says who calls, or counts what comes until the caller's end.
+// talk says who calls, counts what comes until the caller's end, or keeps in mind how
+// it has ended, for who asks later by the token.
 func talk(conn net.Conn) {
 	r := bufio.NewReader(conn)
 	line, err := r.ReadString('\n')
 	if err != nil {
 		return
 	}
-	switch strings.TrimSpace(line) {
+	command, argument, _ := strings.Cut(strings.TrimSpace(line), " ")
+	switch command {
 	case "who":
 		fmt.Fprintln(conn, hostOf(conn.RemoteAddr()))
+	case "port":
+		_, port, _ := net.SplitHostPort(conn.RemoteAddr().String())
+		fmt.Fprintln(conn, port)
 	case "count":
 		n, err := io.Copy(io.Discard, r)
 		fmt.Fprintf(conn, "%d bytes, %v\n", n, err)
+	case "watch", "half":
+		tcp, ok := conn.(*net.TCPConn)
+		if !ok {
+			return
+		}
+		fmt.Fprintln(conn, "begin")
+		if command == "half" {
+			_ = tcp.CloseWrite()
+		}
+		n, err := io.Copy(io.Discard, r)
+		ending := "EOF"
+		if err != nil {
+			ending = nameOf(err)
+		}
+		endings.of(argument) <- fmt.Sprintf("%d bytes, then %s", n, ending)
+	case "ended":
+		select {
+		case ending := <-endings.of(argument):
+			fmt.Fprintln(conn, ending)
+		case <-time.After(patience):
+			fmt.Fprintln(conn, "not yet")
+		}
 	}
+}
+
+// endings are how watched connections have ended, by token.
+var endings = tokens{chans: map[string]chan string{}}
+
+type tokens struct {
+	mu    sync.Mutex
+	chans map[string]chan string
+}
+
+func (t *tokens) of(token string) chan string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.chans[token] == nil {
+		t.chans[token] = make(chan string, 1)
+	}
+	return t.chans[token]
 }
 
 // afterLine waits for the caller's line: what is done before it is connected is a race.

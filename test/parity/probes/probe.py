@@ -11,6 +11,7 @@ import socket
 import ssl
 import stat
 import sys
+import urllib.request
 
 PATIENCE = 5
 CALLED_PATIENCE = 15
@@ -148,6 +149,10 @@ def ends(address, end):
         return getattr(s, end)()[0]
 
 
+def proxies():
+    return "\n".join(sorted(f"{k} {v}" for k, v in urllib.request.getproxies().items())) or "none"
+
+
 VERBS = {
     "env": lambda name: os.environ.get(name, "not set"),
     "hostname": socket.gethostname,
@@ -170,6 +175,7 @@ VERBS = {
     "udpwhoami": udp,
     "bind": listening,
     "called": called,
+    "proxies": proxies,
     "api": api,
 }
 
