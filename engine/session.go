@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
@@ -28,7 +27,8 @@ type Session struct {
 	watcher Watcher
 	log     *slog.Logger
 	began   time.Time
-	dir     string
+	folder  *privateFolder
+	dir     string // the folder's path
 
 	// What the steps made; written by run before the steps that read them.
 	cluster   Cluster
@@ -209,8 +209,5 @@ func (s *Session) stageEnded(stage protocol.Stage) {
 func (s *Session) elapsed() int64 { return max(1, time.Since(s.began).Milliseconds()) }
 
 func (s *Session) removeDir(context.Context) error {
-	if s.dir == "" {
-		return nil
-	}
-	return os.RemoveAll(s.dir)
+	return s.folder.remove()
 }

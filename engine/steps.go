@@ -59,16 +59,16 @@ func (s *Session) lookAtTarget(ctx context.Context) error {
 }
 
 func (s *Session) startSandbox(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "kubetunnel-") // 0700
+	folder, err := newPrivateFolder()
 	if err != nil {
 		return protocol.Errorf(protocol.CodeSandboxFailed, "no private folder for the session: %w", err)
 	}
-	s.dir = dir
+	s.folder, s.dir = folder, folder.path
 	s.link, err = s.rooms.Link(LinkConfig{Take: s.take, Attached: s.attachedChanged})
 	if err != nil {
 		return err
 	}
-	s.sandbox, err = s.rooms.Sandbox(ctx, dir, s.link)
+	s.sandbox, err = s.rooms.Sandbox(ctx, s.dir, s.link)
 	if err != nil {
 		return err
 	}
