@@ -35,7 +35,7 @@ const table = `
 | question | who | pod | session | why |
 | --- | --- | --- | --- | --- |
 | ` + "`hostname`" + ` | all | cart-* | kt-* | two leaders |
-| mode \| * | go user | a<br>b | * | a reason |
+| mode \| * | go user | a<br>b | * | the same |
 
 | other | table |
 | --- | --- |
@@ -47,7 +47,7 @@ func TestTheTableOfMeantDifferencesIsRead(t *testing.T) {
 	if err != nil || len(list) != 2 {
 		t.Fatalf("got %+v, %v", list, err)
 	}
-	if want := (difference{"mode | *", "go", "user", "a\nb", "*", "a reason"}); list[1] != want {
+	if want := (difference{"mode | *", "go", "user", "a\nb", "*", "two leaders"}); list[1] != want {
 		t.Errorf("got %+v", list[1])
 	}
 	for name, text := range map[string]string{

@@ -11,7 +11,8 @@ import (
 // pod and session may have a * for any text.
 type difference struct{ question, language, user, pod, session, why string }
 
-// readMeant reads the table, whose columns are question, who, pod, session, why.
+// readMeant reads the table, whose columns are question, who, pod, session, why. "the
+// same" is the reason of the line before.
 func readMeant(path string) ([]difference, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -46,6 +47,9 @@ func parseMeant(text string) (list []difference, err error) {
 			return nil, fmt.Errorf("the table's line %q gives no reason", line)
 		default:
 			d := difference{question: cells[columnQuestion], pod: cells[columnPod], session: cells[columnSession], why: cells[columnWhy]}
+			if d.why == "the same" && len(list) > 0 {
+				d.why = list[len(list)-1].why
+			}
 			if d.language, d.user, err = whoOf(cells[columnWho]); err != nil {
 				return nil, fmt.Errorf("the table's line %q: %w", line, err)
 			}
