@@ -13,8 +13,9 @@ import (
 )
 
 // Pod fetches what the twin tells of the app's container; the files are put below
-// dir, and kept up to date there until the link is closed.
-func (l *Link) Pod(ctx context.Context, dir string) (*engine.Pod, error) {
+// dir, or those of ConfigMaps, Secrets and the like below memory, and kept up to date
+// there until the link is closed.
+func (l *Link) Pod(ctx context.Context, dir, memory string) (*engine.Pod, error) {
 	e, err := l.environment(ctx)
 	if err != nil {
 		return nil, err
@@ -24,8 +25,11 @@ func (l *Link) Pod(ctx context.Context, dir string) (*engine.Pod, error) {
 	scratch := map[string]string{} // folders, by volume
 	for i, m := range e.Mounts {
 		path := filepath.Join(dir, strconv.Itoa(i))
-		if m.Volume == tunnel.VolumeScratch {
+		switch {
+		case m.Volume == tunnel.VolumeScratch:
 			path = scratchPath(scratch, m, path)
+		case m.Volume == tunnel.VolumeUpdated && memory != "":
+			path = filepath.Join(memory, strconv.Itoa(i))
 		}
 		source, err := l.fetchMount(ctx, m, path)
 		switch {

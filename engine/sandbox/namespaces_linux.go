@@ -27,6 +27,10 @@ type namespaces struct {
 	device string
 	// link is the descriptor of the pod's link, until there is a network behind it.
 	link *os.File
+	// memory is a folder in memory that only the sandbox sees, nil where there is none;
+	// memoryInside is where that is.
+	memory       *os.File
+	memoryInside string
 
 	becoming sync.Mutex // held by Become
 	folder   podFolder
@@ -93,14 +97,21 @@ func (n *namespaces) build(ctx context.Context, how variant) error {
 	if n.super, err = startInit(n.ports.kick, attr); err != nil {
 		return explain("making namespaces", err)
 	}
-	reply, err := n.super.request(ctx, initRequest{Op: opSetup, Setup: &initSetup{Proc: how.pid, NoTUN: how.noTUN}}, nil)
+	if n.memoryInside, err = memoryFolder(n.cfg.Dir); err != nil {
+		return err
+	}
+	setup := &initSetup{Proc: how.pid, NoTUN: how.noTUN, Memory: octets(n.memoryInside)}
+	reply, err := n.super.request(ctx, initRequest{Op: opSetup, Setup: setup}, nil)
 	if err != nil {
 		closeAll(reply.files)
 		return explain(reply.Step, err)
 	}
-	if len(reply.files) != 2 {
+	if len(reply.files) < 2 || len(reply.files) > 3 {
 		closeAll(reply.files)
-		return fmt.Errorf("the sandbox's init sent %d descriptors, not 2", len(reply.files))
+		return fmt.Errorf("the sandbox's init sent %d descriptors, not 2 or 3", len(reply.files))
+	}
+	if len(reply.files) == 3 {
+		n.memory = reply.files[2]
 	}
 	n.device = reply.Device
 	n.link, n.diag = reply.files[0], &diagSocket{file: reply.files[1]}
@@ -135,7 +146,7 @@ func (n *namespaces) Become(ctx context.Context, pod *Pod) error {
 	}
 	n.net.Store(network)
 	n.hostname.Store(pod.Hostname)
-	reply, err := n.super.request(ctx, initRequest{Op: opBecome, Pod: n.folder.request(pod)}, nil)
+	reply, err := n.super.request(ctx, initRequest{Op: opBecome, Pod: n.folder.request(n.seenInside(pod))}, nil)
 	closeAll(reply.files)
 	switch {
 	case err == nil:
@@ -159,6 +170,12 @@ func (n *namespaces) endNetwork() error {
 	}
 	if n.diag != nil {
 		n.diag.close()
+	}
+	if n.memory != nil {
+		_ = n.memory.Close()
+	}
+	if n.memoryInside != "" {
+		_ = os.Remove(n.memoryInside) // empty: the mount has gone with its namespace
 	}
 	return n.folder.remove()
 }

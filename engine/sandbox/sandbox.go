@@ -97,6 +97,9 @@ type Sandbox interface {
 	// then it has the workstation's files, and in namespaces no network but a loopback of
 	// its own, so that a debug adapter can start while the pod is not known yet.
 	Become(ctx context.Context, pod *Pod) error
+	// Memory is a folder for what must not be on a disk, by a path that only this process
+	// can use, until Close; mounts of a Pod may have their sources there. "" = there is none.
+	Memory() string
 	// Start starts a process inside. The tree of a sandbox ends with it, whatever way this process dies.
 	Start(ctx context.Context, cmd Command) (Process, error)
 	// Enter gives the command line that runs args inside, for programs that others start (runInTerminal).
