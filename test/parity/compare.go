@@ -40,6 +40,8 @@ var (
 	lifetimes = regexp.MustCompile(`(?m)^((?:answer|authority|additional) \S+) (?:[0-9]|[12][0-9]|30) IN `)
 	// serials of CoreDNS's zone are the time of asking.
 	serials = regexp.MustCompile(`(?m)( IN SOA \S+ \S+) \d+ `)
+	// resolving are resolv.conf's options, merged by the kubelet in any order.
+	resolving = regexp.MustCompile(`(?m)^options .*$`)
 	// seen is when the kubelet has first seen a pod.
 	seen = regexp.MustCompile(`kubernetes\.io/config\.seen="[^"]*"`)
 )
@@ -50,6 +52,11 @@ func level(answer string, self own, raw bool) string {
 	answer = versions.ReplaceAllString(answer, "..<version>")
 	answer = lifetimes.ReplaceAllString(answer, "$1 <up to 30> IN ")
 	answer = serials.ReplaceAllString(answer, "$1 <time> ")
+	answer = resolving.ReplaceAllStringFunc(answer, func(line string) string {
+		words := strings.Fields(line)
+		slices.Sort(words[1:])
+		return strings.Join(words, " ")
+	})
 	answer = seen.ReplaceAllString(answer, `kubernetes.io/config.seen="<time>"`)
 	if raw {
 		return answer

@@ -21,6 +21,7 @@ func TestWhatNoTwoPodsHaveInCommonIsLevelled(t *testing.T) {
 		"a volume's version":  {"..data -> ..2026_11_24_10_45_49.123456", false, "..data -> ..<version>"},
 		"a cached record":     {"answer web. 3 IN A 10.96.0.1\nanswer db. 30 IN A 1.2.3.4", false, "answer web. <up to 30> IN A 10.96.0.1\nanswer db. <up to 30> IN A 1.2.3.4"},
 		"a long-lived record": {"answer web. 300 IN A 10.96.0.1", false, "answer web. 300 IN A 10.96.0.1"},
+		"resolv.conf":         {"search a b\noptions timeout:2 ndots:5", false, "search a b\noptions ndots:5 timeout:2"},
 		"a zone's serial":     {"authority a. 5 IN SOA ns.a. h.a. 1795518055 7200 1800 86400 5", false, "authority a. <up to 30> IN SOA ns.a. h.a. <time> 7200 1800 86400 5"},
 	} {
 		t.Run(name, func(t *testing.T) {
