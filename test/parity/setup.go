@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -24,6 +25,9 @@ var surroundings string
 
 //go:embed target.yaml
 var target string
+
+// manyAddresses are more than a DNS message by UDP holds.
+const manyAddresses = 100
 
 // serverSpec is a pod that is called.
 const serverSpec = `{terminationGracePeriodSeconds: 1, securityContext: {runAsNonRoot: true, runAsUser: 1000, seccompProfile: {type: RuntimeDefault}}, containers: [{
@@ -79,12 +83,15 @@ func (w *world) prepare(ctx context.Context) error {
 	if err := c.WaitAvailable(ctx, namespace); err != nil {
 		return err
 	}
-	return w.learn(ctx)
+	if err := w.learn(ctx); err != nil {
+		return err
+	}
+	return w.settled(ctx)
 }
 
 func (w *world) fill(manifests string) string {
 	var many strings.Builder
-	for i := range 100 {
+	for i := range manyAddresses {
 		fmt.Fprintf(&many, "- {addresses: [10.200.0.%d], conditions: {ready: true}}\n", i+1)
 	}
 	manifests = strings.ReplaceAll(manifests, "{server}", serverSpec)
@@ -130,6 +137,32 @@ func (w *world) learn(ctx context.Context) error {
 	}
 	w.known["unused.clusterIP"] = free.Spec.ClusterIP
 	return nil
+}
+
+// settled waits until a third pod finds all names and reaches the Services: CoreDNS and
+// kube-proxy follow the pods by watch.
+func (w *world) settled(ctx context.Context) error {
+	return cluster.Wait(ctx, "names and Services", func() (bool, error) {
+		caller, err := w.pod(ctx, "caller")
+		if err != nil {
+			return false, err
+		}
+		list := of("", "lookup db", "lookup db-0.db", "lookup db-1.db", "connect web:80", "connect web-node:80", "connect alias:80", "lookup many")
+		out, err := w.post(ctx, caller, "run", []string{imageFolder + "/probe"}, ask(list, w.known))
+		if err != nil {
+			return false, err
+		}
+		var answers map[string]string
+		if err := json.Unmarshal(out, &answers); err != nil {
+			return false, err
+		}
+		for question, answer := range answers {
+			if strings.HasPrefix(answer, "error") {
+				return false, fmt.Errorf("%s: %s", question, answer)
+			}
+		}
+		return strings.Count(answers["lookup db"], "\n") == 1 && strings.Count(answers["lookup many"], "\n") == manyAddresses-1, errors.New("not all pods are known by name")
+	})
 }
 
 func ready(pod *corev1.Pod) bool {
