@@ -72,6 +72,11 @@ test-e2e: compiler images $(DELVE) ## end-to-end tests on a real cluster
 	@go build -race -trimpath -ldflags '$(LDFLAGS)' -o bin/race/ ./server/cmd/tunnel-server
 	@./scripts/test-e2e.sh $(ARGS)
 
+.PHONY: parity
+parity: images ## what differs between a pod and a session; writes build/parity.json
+	@./scripts/parity-image.sh
+	@go run ./test/parity $(ARGS)
+
 .PHONY: bench
 bench: images $(DELVE) ## measure; writes build/bench.json
 	@go run ./test/bench

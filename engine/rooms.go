@@ -99,8 +99,9 @@ type Link interface {
 	// Connect attaches to the agent of the given key; afterwards the link keeps itself attached.
 	Connect(ctx context.Context, agentKey string, dial func(context.Context) (io.ReadWriteCloser, error)) error
 	// Pod is what the agent's twin tells of the app's container; its files are put below
-	// dir, and kept up to date there until the link is closed.
-	Pod(ctx context.Context, dir string) (*Pod, error)
+	// dir, and kept up to date there until the link is closed. ConfigMaps, Secrets and the
+	// like are put below memory, unless that is "".
+	Pod(ctx context.Context, dir, memory string) (*Pod, error)
 	// Serve tells the agent on which Service ports the session listens, and returns when that holds.
 	Serve(ctx context.Context, servicePorts []int) error
 	Traffic() protocol.Traffic
@@ -146,6 +147,8 @@ type Sandbox interface {
 	// Info tells its mode, why it is that one, and what does not work in it. After
 	// Become, more of that may be known.
 	Info() protocol.SandboxInfo
+	// Memory is a folder for what must not be on a disk, "" where there is none.
+	Memory() string
 	// Dial connects to a listener of the session's processes.
 	Dial(ctx context.Context, source string, port int) (net.Conn, error)
 	// Listening tells the state of a local port now and at each change, until ctx ends.

@@ -195,7 +195,7 @@ func (s *Session) becomePod(ctx context.Context) error {
 	target := s.survey.Target()
 	s.pod = &Pod{}
 	if target.WantsInherit() {
-		pod, err := s.link.Pod(ctx, filepath.Join(s.folder.Path(), "files"))
+		pod, err := s.link.Pod(ctx, filepath.Join(s.folder.Path(), "files"), s.sandbox.Memory())
 		if err != nil {
 			return protocol.Errorf(protocol.CodeAgentFailed, "the app's environment can't be had: %w", err)
 		}

@@ -24,4 +24,5 @@ stage "unit tests, with the race detector" test-go
 stage "fuzz targets, 5 s each" fuzz FUZZTIME=5s
 stage "the operator's controller on a real cluster" test-operator
 stage "end-to-end tests on a real cluster" test-e2e
+stage "parity of a session with a pod" parity
 printf '\n== all passed, %d s\n' "$SECONDS"

@@ -9,7 +9,8 @@ import (
 
 // Whose value counts for a debuggee, from the weakest:
 //
-//  1. the workstation's environment;
+//  1. the workstation's environment, without what the sandbox takes out of it
+//     (namespaces: proxies and a kubeconfig, which a pod would not have);
 //  2. the pod's, but for workstationOwn: variables that describe the container's
 //     file system, user or machine, none of which is there in any mode;
 //  3. the sandbox's (loopback: proxies, as the pod's own are reachable from the pod
@@ -132,9 +133,15 @@ func (v variables) join(workstation, pod, extra []string, user variables) {
 func spaced(first, second string) string { return strings.TrimSpace(first + " " + second) }
 
 // podVariables are what the debuggee gets over the workstation's environment: the
-// pod's, then the sandbox's, then the user's.
+// pod's, then the sandbox's, then the user's. A name alone among the sandbox's takes
+// the workstation's variable out.
 func podVariables(workstation, pod, extra []string, user variables) variables {
 	v := variables{}
+	for _, entry := range extra {
+		if entry != "" && !strings.Contains(entry, "=") {
+			v[entry] = nil
+		}
+	}
 	v.add(pod, func(name string) bool { return !staysWorkstations(name) })
 	v.add(extra, nil)
 	v.merge(user)

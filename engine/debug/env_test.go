@@ -14,13 +14,13 @@ import (
 func TestMergeEnvironment(t *testing.T) {
 	own := "own"
 	got := MergeEnvironment(
-		[]string{"PATH=/usr/bin", "HOME=/home/anna", "LANG=de", "EDITOR=vi", "BOTH=workstation", "GONE=workstation", "LC_ALL=de"},
-		[]string{"PATH=/app", "HOME=/", "LANG=C", "BOTH=pod", "USERS=pod", "POD=a=b", "GONE=pod", "LC_TIME=C", "HTTP_PROXY=pod", "EMPTY=", "broken", "LD_PRELOAD=x", "SSL_CERT_FILE=/x"},
-		[]string{"HTTP_PROXY=sandbox"},
+		[]string{"PATH=/usr/bin", "HOME=/home/anna", "LANG=de", "EDITOR=vi", "BOTH=workstation", "GONE=workstation", "LC_ALL=de", "NO_PROXY=workstation", "KUBECONFIG=x"},
+		[]string{"PATH=/app", "HOME=/", "LANG=C", "BOTH=pod", "USERS=pod", "POD=a=b", "GONE=pod", "LC_TIME=C", "HTTP_PROXY=pod", "NO_PROXY=pod", "EMPTY=", "broken", "LD_PRELOAD=x", "SSL_CERT_FILE=/x"},
+		[]string{"HTTP_PROXY=sandbox", "NO_PROXY", "KUBECONFIG", ""},
 		map[string]*string{"USERS": &own, "GONE": nil},
 	)
 	want := []string{"PATH=/usr/bin", "HOME=/home/anna", "LANG=de", "EDITOR=vi", "LC_ALL=de",
-		"BOTH=pod", "EMPTY=", "HTTP_PROXY=sandbox", "POD=a=b", "USERS=own"}
+		"BOTH=pod", "EMPTY=", "HTTP_PROXY=sandbox", "NO_PROXY=pod", "POD=a=b", "USERS=own"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}

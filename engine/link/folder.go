@@ -10,6 +10,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"github.com/kubetunnel/kubetunnel/engine/tunnel"
 )
 
 // dataLink is the link that the kubelet swaps when it updates a volume.
@@ -100,14 +102,13 @@ func readArchive(archive []byte) (entries []entry, err error) {
 	}
 }
 
-// write writes a file or folder. The user can read it, whoever owned it in the pod.
+// write writes a file or folder.
 func (f *folder) write(e entry) error {
-	mode := e.header.FileInfo().Mode().Perm()
 	if e.header.Typeflag == tar.TypeDir {
 		if err := f.root.MkdirAll(e.name, 0o700); err != nil {
 			return err
 		}
-		return f.root.Chmod(e.name, mode|0o700)
+		return makeLike(f.root, e.name, e.header)
 	}
 	if err := f.root.MkdirAll(path.Dir(e.name), 0o700); err != nil {
 		return err
@@ -119,11 +120,33 @@ func (f *folder) write(e entry) error {
 	if err := f.root.WriteFile(partial, e.data, 0o600); err != nil {
 		return err
 	}
-	err := errors.Join(f.root.Chmod(partial, mode|0o400), f.root.Chtimes(partial, e.header.ModTime, e.header.ModTime))
+	err := errors.Join(makeLike(f.root, partial, e.header), f.root.Chtimes(partial, e.header.ModTime, e.header.ModTime))
 	if err == nil {
 		err = f.root.Rename(partial, e.name)
 	}
 	return err
+}
+
+// superuser: this process can give files away.
+var superuser = os.Geteuid() == 0
+
+// makeLike gives a file or folder the mode and the owner that it has in the pod. An
+// ordinary user owns all of it, and can read what the app's user could, and keep
+// folders up to date.
+func makeLike(root *os.Root, name string, like *tar.Header) error {
+	const carried = fs.ModePerm | fs.ModeSetgid | fs.ModeSticky
+	mode := like.FileInfo().Mode() & carried
+	if superuser {
+		// Where root has not all ids, the owner stays root.
+		_ = root.Lchown(name, like.Uid, like.Gid)
+	} else if like.Typeflag == tar.TypeDir {
+		mode |= 0o700
+	} else if like.PAXRecords[tunnel.PAXUnreadable] == "" {
+		mode |= 0o400
+	} else {
+		mode &^= 0o400 // so it is for the app's user
+	}
+	return root.Chmod(name, mode)
 }
 
 // link makes a symbolic link, or exchanges the one that is there in one step.

@@ -3,9 +3,12 @@ package link
 import (
 	"archive/tar"
 	"bytes"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/kubetunnel/kubetunnel/engine/tunnel"
 )
 
 // volume is an archive of a mount as the kubelet makes it.
@@ -75,8 +78,76 @@ func TestUpdateSwapsTheVersionAndLeavesNothingOld(t *testing.T) {
 	if target, err := os.Readlink(filepath.Join(dir, "a")); err != nil || target != "..data/a" {
 		t.Errorf("a leads to %q, %v", target, err)
 	}
-	if info, err := os.Stat(filepath.Join(dir, "a")); err != nil || info.Mode().Perm() != 0o440 {
+	// An ordinary user owns it, and must be able to read it.
+	want := os.FileMode(0o440)
+	if superuser {
+		want = 0o040
+	}
+	if info, err := os.Stat(filepath.Join(dir, "a")); err != nil || info.Mode().Perm() != want {
 		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestFoldersAndFilesAreLikeThePods(t *testing.T) {
+	_, dir := newFolder(t)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = root.Close() }()
+	unreadable := map[string]string{tunnel.PAXUnreadable: "1"}
+	for name, row := range map[string]struct {
+		header     tar.Header
+		root, user fs.FileMode
+	}{
+		"shared by a group": {tar.Header{Typeflag: tar.TypeDir, Mode: 0o2777}, 0o777 | fs.ModeDir | fs.ModeSetgid, 0o777 | fs.ModeDir | fs.ModeSetgid},
+		"sticky":            {tar.Header{Typeflag: tar.TypeDir, Mode: 0o1777}, 0o777 | fs.ModeDir | fs.ModeSticky, 0o777 | fs.ModeDir | fs.ModeSticky},
+		"not the owner's":   {tar.Header{Typeflag: tar.TypeDir, Mode: 0o055}, 0o055 | fs.ModeDir, 0o755 | fs.ModeDir},
+		"set user id":       {tar.Header{Typeflag: tar.TypeReg, Mode: 0o4755}, 0o755, 0o755},
+		"a group's":         {tar.Header{Typeflag: tar.TypeReg, Mode: 0o040}, 0o040, 0o440},
+		"root's alone":      {tar.Header{Typeflag: tar.TypeReg, Mode: 0o400, PAXRecords: unreadable}, 0o400, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if row.header.Typeflag == tar.TypeDir {
+				err = root.Mkdir("x", 0o700)
+			} else {
+				err = root.WriteFile("x", nil, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = root.RemoveAll("x") }()
+			row.header.Uid, row.header.Gid = 1001, 2001
+			if err := makeLike(root, "x", &row.header); err != nil {
+				t.Fatal(err)
+			}
+			want := row.user
+			if superuser {
+				want = row.root
+			}
+			info, err := root.Stat("x")
+			if err != nil || info.Mode() != want {
+				t.Errorf("%v, %v, want %v", info.Mode(), err, want)
+			}
+		})
+	}
+}
+
+func TestMountsOfOneScratchVolumeShowTheSame(t *testing.T) {
+	known := map[string]string{}
+	for _, row := range []struct {
+		mount      tunnel.Mount
+		path, want string
+	}{
+		{tunnel.Mount{Name: "work"}, "/dir/0", "/dir/0"},
+		{tunnel.Mount{Name: "work", SubPath: "part/of"}, "/dir/1", "/dir/0/part/of"},
+		{tunnel.Mount{Name: "other", SubPath: "part"}, "/dir/2", "/dir/2/part"},
+		{tunnel.Mount{Name: "work", SubPath: "../../etc"}, "/dir/3", "/dir/0"},
+		{tunnel.Mount{}, "/dir/4", "/dir/4"},
+	} {
+		if got := scratchPath(known, row.mount, row.path); got != row.want {
+			t.Errorf("%+v is at %s, want %s", row.mount, got, row.want)
+		}
 	}
 }
 

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
-	"strings"
 	"syscall"
 
 	"github.com/kubetunnel/kubetunnel/engine/tunnel"
@@ -89,6 +87,8 @@ func dialError(address string, err error) error {
 	switch refused.Code {
 	case tunnel.RefusedConnection:
 		return syscall.ECONNREFUSED
+	case tunnel.RefusedReset:
+		return syscall.ECONNRESET
 	case tunnel.RefusedUnreachable:
 		return syscall.EHOSTUNREACH
 	case tunnel.RefusedTimeout:
@@ -98,72 +98,4 @@ func dialError(address string, err error) error {
 		return &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 	}
 	return err
-}
-
-// clusterNames is what the pod's resolv.conf says of names.
-type clusterNames struct {
-	// zone is the cluster's domain, such as "cluster.local".
-	zone string
-}
-
-// parseResolv finds the zone: the search list of a pod is NS.svc.ZONE, svc.ZONE, ZONE.
-func parseResolv(content string) *clusterNames {
-	names := &clusterNames{zone: "cluster.local"}
-	for _, line := range strings.Split(content, "\n") {
-		fields := strings.Fields(line)
-		if len(fields) == 0 || fields[0] != "search" {
-			continue
-		}
-		for _, domain := range fields[1:] {
-			if zone, ok := strings.CutPrefix(domain, "svc."); ok {
-				names.zone = strings.TrimSuffix(zone, ".")
-			}
-		}
-	}
-	return names
-}
-
-// Contains tells whether a host is the cluster's: a name without dots, one in
-// the cluster's zone, one that ends in ".svc", an address that is private
-// (RFC 1918, RFC 4193) and not this machine's, or NAME.NAMESPACE, which the
-// pod's resolver is asked about.
-func (l *Link) Contains(ctx context.Context, host string) bool {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.IsPrivate() && !ownAddress(addr)
-	}
-	if host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return false
-	}
-	names := l.domain.Load()
-	if names == nil {
-		names = parseResolv("")
-	}
-	switch strings.Count(host, ".") {
-	case 0:
-		return true
-	case 1:
-		return !resolvesHere(ctx, host)
-	}
-	return strings.HasSuffix(host, ".svc") || strings.HasSuffix(host, "."+names.zone)
-}
-
-// resolvesHere tells whether the workstation knows a name of two labels: then it
-// is a public one such as "example.com", and not Service and namespace.
-func resolvesHere(ctx context.Context, host string) bool {
-	addrs, err := net.DefaultResolver.LookupHost(ctx, host)
-	return err == nil && len(addrs) > 0
-}
-
-func ownAddress(addr netip.Addr) bool {
-	own, err := net.InterfaceAddrs()
-	if err != nil {
-		return false
-	}
-	for _, a := range own {
-		if prefix, err := netip.ParsePrefix(a.String()); err == nil && prefix.Contains(addr) {
-			return true
-		}
-	}
-	return false
 }

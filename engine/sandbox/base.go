@@ -48,6 +48,9 @@ func (b *base) open() error {
 	}
 }
 
+// Memory: there is none, but in namespaces.
+func (b *base) Memory() string { return "" }
+
 func (b *base) Enter(args []string) ([]string, error) {
 	if err := b.open(); err != nil {
 		return nil, err

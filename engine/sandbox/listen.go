@@ -41,7 +41,7 @@ type portWatch struct {
 	tree   func() []int
 
 	mu     sync.Mutex
-	known  map[int]portState
+	known  map[int]foundPort
 	counts map[int]int
 	// kicked is closed and replaced when the tree changes.
 	kicked  chan struct{}
@@ -51,7 +51,7 @@ type portWatch struct {
 func newPortWatch(finder portFinder, tree func() []int) *portWatch {
 	return &portWatch{
 		finder: finder, tree: tree,
-		known: map[int]portState{}, counts: map[int]int{},
+		known: map[int]foundPort{}, counts: map[int]int{},
 		kicked: make(chan struct{}), changed: time.Now(),
 	}
 }
@@ -94,7 +94,7 @@ func (w *portWatch) loop(ctx context.Context, done <-chan struct{}, port int, ou
 	for {
 		kicked, changed := w.activity()
 		found = w.finder.find(port, w.tree, &found)
-		w.note(port, found.portState)
+		w.note(port, found)
 		var send chan<- Listening
 		if first || found.Listening != told {
 			send = out
@@ -124,11 +124,11 @@ func pollInterval(found foundPort, changed time.Time) time.Duration {
 	}
 }
 
-func (w *portWatch) note(port int, state portState) {
+func (w *portWatch) note(port int, found foundPort) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.counts[port] > 0 {
-		w.known[port] = state
+		w.known[port] = found
 	}
 }
 
@@ -145,12 +145,12 @@ func (w *portWatch) forget(port int) {
 // watched, nobody listened, or fresh is asked for.
 func (w *portWatch) lookup(port int, fresh bool) portState {
 	w.mu.Lock()
-	state, ok := w.known[port]
+	last, ok := w.known[port]
 	w.mu.Unlock()
-	if ok && !fresh && state.PID != 0 {
-		return state
+	if ok && !fresh && last.PID != 0 {
+		return last.portState
 	}
-	found := w.finder.find(port, w.tree, &foundPort{})
-	w.note(port, found.portState)
+	found := w.finder.find(port, w.tree, &last)
+	w.note(port, found)
 	return found.portState
 }

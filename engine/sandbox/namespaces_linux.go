@@ -27,6 +27,10 @@ type namespaces struct {
 	device string
 	// link is the descriptor of the pod's link, until there is a network behind it.
 	link *os.File
+	// memory is a folder in memory that only the sandbox sees, nil where there is none;
+	// memoryInside is where that is.
+	memory       *os.File
+	memoryInside string
 
 	becoming sync.Mutex // held by Become
 	folder   podFolder
@@ -110,14 +114,21 @@ func (n *namespaces) build(ctx context.Context, how variant) error {
 	if n.super, err = startInit(n.ports.kick, attr); err != nil {
 		return explain("making namespaces", err)
 	}
-	reply, err := n.super.request(ctx, initRequest{Op: opSetup, Setup: &initSetup{Proc: how.pid, NoTUN: how.noTUN}}, nil)
+	if n.memoryInside, err = memoryFolder(n.cfg.Dir); err != nil {
+		return err
+	}
+	setup := &initSetup{Proc: how.pid, NoTUN: how.noTUN, Memory: octets(n.memoryInside)}
+	reply, err := n.super.request(ctx, initRequest{Op: opSetup, Setup: setup}, nil)
 	if err != nil {
 		closeAll(reply.files)
 		return explain(reply.Step, err)
 	}
-	if len(reply.files) != 2 {
+	if len(reply.files) < 2 || len(reply.files) > 3 {
 		closeAll(reply.files)
-		return fmt.Errorf("the sandbox's init sent %d descriptors, not 2", len(reply.files))
+		return fmt.Errorf("the sandbox's init sent %d descriptors, not 2 or 3", len(reply.files))
+	}
+	if len(reply.files) == 3 {
+		n.memory = reply.files[2]
 	}
 	n.device = reply.Device
 	n.link, n.diag = reply.files[0], &diagSocket{file: reply.files[1]}
@@ -152,7 +163,7 @@ func (n *namespaces) Become(ctx context.Context, pod *Pod) error {
 	}
 	n.net.Store(network)
 	n.hostname.Store(pod.Hostname)
-	reply, err := n.super.request(ctx, initRequest{Op: opBecome, Pod: n.folder.request(pod)}, nil)
+	reply, err := n.super.request(ctx, initRequest{Op: opBecome, Pod: n.folder.request(n.seenInside(pod))}, nil)
 	closeAll(reply.files)
 	switch {
 	case err == nil:
@@ -176,6 +187,12 @@ func (n *namespaces) endNetwork() error {
 	}
 	if n.diag != nil {
 		n.diag.close()
+	}
+	if n.memory != nil {
+		_ = n.memory.Close()
+	}
+	if n.memoryInside != "" {
+		_ = os.Remove(n.memoryInside) // empty: the mount has gone with its namespace
 	}
 	return n.folder.remove()
 }
@@ -201,12 +218,26 @@ func namespaceAttributes(how variant) (*syscall.SysProcAttr, error) {
 func (n *namespaces) Mode() Mode     { return ModeNamespaces }
 func (n *namespaces) Reason() string { return "" }
 
-// Environ names the pod, as the kubelet does. Programs need no proxy.
+// notThePods are variables that lead programs past the pod: to the workstation's
+// proxies, which know nothing of the cluster, and to the user's own rights in a
+// cluster instead of the pod's. A pod or a launch configuration may have them.
+var notThePods = []string{
+	"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY",
+	"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy", "KUBECONFIG",
+}
+
+// Environ names the pod, as the kubelet does.
 func (n *namespaces) Environ() []string {
-	if name, ok := n.hostname.Load().(string); ok && name != "" {
-		return []string{"HOSTNAME=" + name}
+	var environ []string
+	for _, name := range notThePods {
+		if _, set := os.LookupEnv(name); set {
+			environ = append(environ, name)
+		}
 	}
-	return nil
+	if name, ok := n.hostname.Load().(string); ok && name != "" {
+		environ = append(environ, "HOSTNAME="+name)
+	}
+	return environ
 }
 
 func (n *namespaces) Limits() []string {

@@ -16,6 +16,10 @@ func (n *namespaces) Dial(ctx context.Context, source netip.AddrPort, port int) 
 		return nil, err
 	}
 	state := n.ports.lookup(port, false)
+	if state.PID != 0 && state.bound.IsLoopback() {
+		// A listener that has moved to the pod's addresses meanwhile must see its callers'.
+		state = n.ports.lookup(port, true)
+	}
 	if state.PID == 0 {
 		return nil, notListening(port)
 	}

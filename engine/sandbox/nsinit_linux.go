@@ -100,9 +100,24 @@ func setUp(s initSetup) (made madeNamespaces, err error) {
 		return made, err
 	}
 	made.fds = append(made.fds, diag)
+	if memory := string(s.Memory); memory != "" {
+		if fd, err := mountMemory(memory); err == nil {
+			made.fds = append(made.fds, fd)
+		}
+	}
 	showOwnDevices()
 	made.step = stepDrop
 	return made, dropForChildren(!freed)
+}
+
+// mountMemory mounts a file system that only this mount namespace sees, and that goes
+// with it: what tunnel-server puts there by the descriptor is never on a disk. Where
+// that is refused, the workstation's folder has to do.
+func mountMemory(folder string) (fd int, err error) {
+	if err := unix.Mount("tmpfs", folder, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0700"); err != nil {
+		return -1, err
+	}
+	return unix.Open(folder, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 }
 
 func becomePod(pod initPod) (step string, err error) {

@@ -66,6 +66,13 @@ func (n *podNetwork) acceptTCP(r *tcp.ForwarderRequest) *stackConn {
 // refuse tells the program what the far side has told: a reset, an ICMP message, or
 // nothing at all.
 func (n *podNetwork) refuse(r *tcp.ForwarderRequest, f flow, err error) {
+	if errors.Is(err, syscall.ECONNRESET) {
+		// Somebody had taken it: a reset instead of an answer would say that nobody did.
+		if conn := n.acceptTCP(r); conn != nil {
+			conn.Abort()
+		}
+		return
+	}
 	answer := answerFor(err)
 	if answer == answerUnreachable {
 		if sequence, ok := n.syns.Load(r.ID()); ok {
@@ -87,7 +94,7 @@ const (
 func answerFor(err error) dialAnswer {
 	var timeout net.Error
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, syscall.ECONNREFUSED):
 		return answerReset
 	case errors.Is(err, syscall.ETIMEDOUT), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
 		errors.As(err, &timeout) && timeout.Timeout():

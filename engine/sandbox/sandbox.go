@@ -99,6 +99,9 @@ type Sandbox interface {
 	// then it has the workstation's files, and in namespaces no network but a loopback of
 	// its own, so that a debug adapter can start while the pod is not known yet.
 	Become(ctx context.Context, pod *Pod) error
+	// Memory is a folder for what must not be on a disk, by a path that only this process
+	// can use, until Close; mounts of a Pod may have their sources there. "" = there is none.
+	Memory() string
 	// Start starts a process inside. The tree of a sandbox ends with it, whatever way this process dies.
 	Start(ctx context.Context, cmd Command) (Process, error)
 	// Enter gives the command line that runs args inside, for programs that others start (runInTerminal).
@@ -106,7 +109,8 @@ type Sandbox interface {
 	// Leave gives the command line by which a program inside runs args with the workstation's
 	// network and files (a build), in the caller's folder and environment.
 	Leave(args []string) ([]string, error)
-	// Environ gives what this mode adds to a debuggee's environment (proxy variables, RootVariable).
+	// Environ gives what this mode adds to a debuggee's environment (proxy variables,
+	// RootVariable). A name alone takes the workstation's variable out, as the pod does not have it.
 	Environ() []string
 	// Dial connects to a listener of the session's tree; source is the caller's address, shown where the mode can.
 	Dial(ctx context.Context, source netip.AddrPort, port int) (net.Conn, error)

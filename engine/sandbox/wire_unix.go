@@ -67,6 +67,8 @@ type initSetup struct {
 	Proc bool `json:"proc"`
 	// NoTUN makes a veth pair even where a TUN device could be had.
 	NoTUN bool `json:"noTUN,omitempty"`
+	// Memory is an empty folder on which a file system in memory is to be mounted, if any.
+	Memory octets `json:"memory,omitempty"`
 }
 
 // initPod is what it is to make of them when the pod is known.

@@ -18,6 +18,16 @@ type Mount struct {
 	ReadOnly bool   `json:"readOnly,omitempty"`
 	// File: it is a single file (subPath).
 	File bool `json:"file,omitempty"`
+	// Name is the volume's: what several mounts of one volume show is the same. SubPath
+	// is the folder in it that this one shows; SubPathExpr is the same with $(NAME) for
+	// the container's variables, which the twin puts in.
+	Name        string `json:"name,omitempty"`
+	SubPath     string `json:"subPath,omitempty"`
+	SubPathExpr string `json:"subPathExpr,omitempty"`
+	// Mode, UID and GID are the mounted folder's or file's own, as in a tar.
+	Mode int64 `json:"mode,omitempty"`
+	UID  int   `json:"uid,omitempty"`
+	GID  int   `json:"gid,omitempty"`
 }
 
 // MaxMount bounds the content of one mount that is carried, in bytes. A ConfigMap or
@@ -33,6 +43,10 @@ type MountContent struct {
 	// MountFile when it is a file.
 	Archive []byte `json:"archive,omitempty"`
 }
+
+// PAXUnreadable is the PAX record of an entry that the app's own user can't read: it
+// comes without content.
+const PAXUnreadable = "KUBETUNNEL.unreadable"
 
 // MountFile is the name of a single file in its archive.
 const MountFile = "file"

@@ -74,7 +74,9 @@ type RefuseCode string
 
 // Reasons of a refusal.
 const (
-	RefusedConnection  RefuseCode = "refused"
+	RefusedConnection RefuseCode = "refused"
+	// RefusedReset: it was broken off at once, after somebody had taken it.
+	RefusedReset       RefuseCode = "reset"
 	RefusedUnreachable RefuseCode = "unreachable"
 	RefusedTimeout     RefuseCode = "timeout"
 	RefusedNoSuchHost  RefuseCode = "no-such-host"

@@ -21,7 +21,7 @@ type upgradeListener struct {
 	done     chan struct{}
 	serving  sync.WaitGroup // the accept loop,
 	asking   sync.WaitGroup // and connections that are not upgraded
-	failed   error // set before failure is closed
+	failed   error          // set before failure is closed
 	failure  chan struct{}
 }
 

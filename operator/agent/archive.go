@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -65,6 +66,9 @@ func archiveOf(path string) ([]byte, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrPermission) && name != "." {
+			return fs.SkipDir // the app can't look into it either
+		}
 		if err != nil || name == "." {
 			return err
 		}
@@ -106,14 +110,22 @@ func addEntry(w *tar.Writer, root *os.Root, name string, d fs.DirEntry) error {
 		return err
 	}
 	header.Name = strings.TrimSuffix(name, "/")
-	if err := w.WriteHeader(header); err != nil || !info.Mode().IsRegular() {
-		return err
+	if !info.Mode().IsRegular() {
+		return w.WriteHeader(header)
 	}
 	f, err := root.Open(name)
+	if errors.Is(err, fs.ErrPermission) {
+		// The app can't read it either.
+		header.Size, header.PAXRecords = 0, map[string]string{tunnel.PAXUnreadable: "1"}
+		return w.WriteHeader(header)
+	}
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }()
+	if err := w.WriteHeader(header); err != nil {
+		return err
+	}
 	_, err = io.CopyN(w, f, info.Size())
 	return err
 }
@@ -131,7 +143,11 @@ func archiveFile(path string, info fs.FileInfo) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	header := &tar.Header{Typeflag: tar.TypeReg, Name: tunnel.MountFile, Size: int64(len(data)), Mode: int64(info.Mode().Perm()), ModTime: info.ModTime()}
+	header, err := tar.FileInfoHeader(info, "")
+	if err != nil {
+		return nil, err
+	}
+	header.Name, header.Size = tunnel.MountFile, int64(len(data))
 	if err := w.WriteHeader(header); err != nil {
 		return nil, err
 	}
@@ -156,5 +172,5 @@ func tooLarge(path string) error {
 		}
 		return nil
 	})
-	return fmt.Errorf("%s holds %d MiB, more than the %d MiB that are carried", path, size>>20, tunnel.MaxMount>>20)
+	return fmt.Errorf("%s holds %.1f MiB, more than the %d MiB that are carried", path, float64(size)/(1<<20), tunnel.MaxMount>>20)
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/kubetunnel/kubetunnel/engine/tunnel"
 )
 
-// mountPoll is how often the twin is asked whether a mount has changed. The kubelet
-// itself takes up to a minute to bring a change to a pod.
-const mountPoll = time.Second
+// mountPoll is how often the twin is asked whether a mount has changed that it has not
+// told: a node's limit on watches may have been reached.
+const mountPoll = 10 * time.Second
 
 // handleFile sends a mount's content, at first and after each change, to a client
 // that may inherit, until the stream ends.
@@ -21,6 +21,7 @@ func (c *client) handleFile(ctx context.Context, s tunnel.Stream, path string) {
 		_ = s.Refuse(tunnel.RefusedForbidden, "this intercept does not inherit the app's files")
 		return
 	}
+	changed := c.agent.twin.changed() // before the look, so that none is missed
 	content, err := c.agent.twin.mount(ctx, path, "")
 	if errors.Is(err, errNoTwin) {
 		_ = s.Refuse(tunnel.RefusedUnsupported, err.Error())
@@ -48,10 +49,13 @@ func (c *client) handleFile(ctx context.Context, s tunnel.Stream, path string) {
 				return
 			}
 		}
-		pause(ctx, mountPoll)
-		if ctx.Err() != nil {
+		select {
+		case <-changed:
+		case <-time.After(mountPoll):
+		case <-ctx.Done():
 			return
 		}
+		changed = c.agent.twin.changed()
 		// A twin that restarts will answer again.
 		content, _ = c.agent.twin.mount(ctx, path, known)
 	}

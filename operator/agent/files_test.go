@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,6 +86,33 @@ func TestContentRefusesWhatIsNoMountAndWhatIsTooLarge(t *testing.T) {
 		if _, err := tw.content(path, ""); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+}
+
+func TestWhatTheAppCannotReadComesWithoutContent(t *testing.T) {
+	dir, err := os.MkdirTemp("", "kt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	for name, mode := range map[string]os.FileMode{"open": 0o644, "closed": 0, "folder": fs.ModeDir} {
+		path := filepath.Join(dir, name)
+		if mode.IsDir() {
+			err = os.Mkdir(path, 0)
+		} else {
+			err = os.WriteFile(path, []byte("text"), mode)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	asOrdinaryUser(t)
+	content, err := (&twin{mounts: []tunnel.Mount{{Path: dir}}}).content(dir, "")
+	if err != nil || fileIn(t, content.Archive, "open") != "text" || fileIn(t, content.Archive, "closed") != "" {
+		t.Errorf("%v", err)
 	}
 }
 

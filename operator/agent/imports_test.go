@@ -15,7 +15,7 @@ func TestAgentKnowsNothingOfKubernetes(t *testing.T) {
 		t.Fatal(err)
 	}
 	const module = "github.com/kubetunnel/kubetunnel/"
-	allowed := []string{"operator/agent", "operator/cmd/tunnel-agent", "operator/control", "operator/version", "engine/tunnel"}
+	allowed := []string{"operator/agent", "operator/cmd/tunnel-agent", "operator/control", "operator/version", "engine/tunnel", "engine/watch"}
 	for path := range strings.Lines(string(out)) {
 		path = strings.TrimSpace(path)
 		if strings.Contains(path, "k8s.io") {

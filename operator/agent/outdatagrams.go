@@ -2,10 +2,9 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"net"
-	"os"
 	"time"
 
 	"github.com/kubetunnel/kubetunnel/engine/tunnel"
@@ -31,25 +30,21 @@ func (a *Agent) connectUDP(ctx context.Context, s tunnel.Stream, target string) 
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
+	messages := tunnel.NewDatagrams(s)
 	ended := make(chan struct{})
 	go func() { // ends with the stream
 		defer close(ended)
 		defer func() { _ = conn.Close() }()
-		copyDatagrams(conn, tunnel.NewDatagrams(s), conn)
+		copyDatagrams(conn, messages, conn, messages.Refused)
 	}()
-	copyDatagrams(tunnel.NewDatagrams(s), conn, conn)
+	copyDatagrams(messages, conn, conn, messages.Refused)
 	_ = s.Close()
 	<-ended
 }
 
-type messages interface {
-	Read(b []byte) (int, error)
-	Write(b []byte) (int, error)
-}
-
-// copyDatagrams passes messages on until one side can't any more. What nobody takes at
-// the far end (ICMP port unreachable) is lost, as datagrams are.
-func copyDatagrams(to, from messages, idle net.Conn) {
+// copyDatagrams passes messages on until one side can't any more. When nobody takes
+// them at the far end (ICMP port unreachable), refused tells so, and it goes on.
+func copyDatagrams(to io.Writer, from io.Reader, idle net.Conn, refused func() error) {
 	buf := make([]byte, maxDatagram)
 	for {
 		if err := idle.SetReadDeadline(time.Now().Add(flowIdle)); err != nil {
@@ -59,7 +54,10 @@ func copyDatagrams(to, from messages, idle net.Conn) {
 		if err == nil {
 			_, err = to.Write(buf[:n])
 		}
-		if err != nil && (!isRefused(err) || errors.Is(err, os.ErrDeadlineExceeded)) {
+		if isRefused(err) {
+			err = refused()
+		}
+		if err != nil {
 			return
 		}
 	}

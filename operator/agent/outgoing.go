@@ -99,6 +99,8 @@ func refusal(err error) tunnel.RefuseCode {
 		return tunnel.RefusedNoSuchHost
 	case errors.Is(err, syscall.ECONNREFUSED) && dns == nil:
 		return tunnel.RefusedConnection
+	case errors.Is(err, syscall.ECONNRESET) && dns == nil:
+		return tunnel.RefusedReset
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return tunnel.RefusedUnreachable
 	case errors.As(err, &timeout) && timeout.Timeout():

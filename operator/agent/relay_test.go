@@ -244,6 +244,7 @@ func TestRefusalTellsWhyADialFailed(t *testing.T) {
 		want tunnel.RefuseCode
 	}{
 		"refused":         {op(syscall.ECONNREFUSED), tunnel.RefusedConnection},
+		"reset at once":   {op(syscall.ECONNRESET), tunnel.RefusedReset},
 		"no route":        {op(syscall.EHOSTUNREACH), tunnel.RefusedUnreachable},
 		"no network":      {op(syscall.ENETUNREACH), tunnel.RefusedUnreachable},
 		"kernel's time":   {op(syscall.ETIMEDOUT), tunnel.RefusedTimeout},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -118,6 +119,30 @@ func TestTwinThatTalksNonsenseIsLetGo(t *testing.T) {
 	}
 	startTwin(t, socket)
 	eventually(t, "a real one is heard", func() bool { return w.agent.Observe().Twin == "ready" })
+}
+
+func TestTwinTellsMountsAndLeavesOutTheOperatorsOwnServices(t *testing.T) {
+	t.Setenv("CURRENCY", "EUR")
+	t.Setenv("KT_8904A4FD6D_ORIGIN_PORT", "tcp://10.96.0.7:80")
+	t.Setenv("KT_8904A4FD6D_ORIGIN_SERVICE_HOST", "10.96.0.7")
+	t.Setenv("KT_8904A4FD6D_ORIGINAL", "the app's own")
+	dir := t.TempDir()
+	if err := os.Chmod(dir, os.ModeSticky|0o777); err != nil {
+		t.Fatal(err)
+	}
+	e := (&twin{mounts: []tunnel.Mount{{Path: dir, Name: "work", SubPathExpr: "$(CURRENCY)/$$(CURRENCY)/$(NOT_SET)"}}}).environment()
+	if m := e.Mounts[0]; m.SubPath != "EUR/$(CURRENCY)/$(NOT_SET)" || m.SubPathExpr != "" || m.Mode != 0o1777 || m.UID != os.Getuid() {
+		t.Errorf("mount %+v", m)
+	}
+	var ours []string
+	for _, entry := range e.Env {
+		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "KT_") {
+			ours = append(ours, name)
+		}
+	}
+	if !slices.Equal(ours, []string{"KT_8904A4FD6D_ORIGINAL"}) {
+		t.Errorf("variables %v", ours)
+	}
 }
 
 func TestTwinAnswersWhatItDoesNotKnowWithAnError(t *testing.T) {

@@ -1,9 +1,7 @@
 package agent
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,7 +15,7 @@ import (
 // Agent and twin speak JSON lines over a Unix socket in a folder that their two
 // containers share. The twin connects and stays; the agent asks, one question at
 // a time, and the twin answers each. A question that a twin does not know is
-// answered with an error.
+// answered with an error. Between answers the twin tells that a mount has changed.
 type twinRequest struct {
 	Op string `json:"op"`
 	// Path is a mount's; Unless is a version that need not be sent again.
@@ -35,6 +33,8 @@ type twinAnswer struct {
 	Error   string               `json:"error,omitempty"`
 	Env     *tunnel.Environment  `json:"env,omitempty"`
 	Content *tunnel.MountContent `json:"content,omitempty"`
+	// Changed is no answer: a mount may have another version now.
+	Changed bool `json:"changed,omitempty"`
 }
 
 const (
@@ -54,10 +54,27 @@ type twinHub struct {
 
 	mu      sync.Mutex
 	env     *tunnel.Environment
-	present *twinConn // the last twin that has told its environment
+	present *twinConn     // the last twin that has told its environment
+	changes chan struct{} // closed and replaced when a mount may have changed
 }
 
-func newTwinHub(wanted bool) *twinHub { return &twinHub{wanted: wanted, ready: make(chan struct{})} }
+func newTwinHub(wanted bool) *twinHub {
+	return &twinHub{wanted: wanted, ready: make(chan struct{}), changes: make(chan struct{})}
+}
+
+// changed is closed at the next change of a mount.
+func (h *twinHub) changed() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.changes
+}
+
+func (h *twinHub) noteChange() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	close(h.changes)
+	h.changes = make(chan struct{})
+}
 
 // state is Observed.Twin.
 func (h *twinHub) state() string {
@@ -110,7 +127,7 @@ func (h *twinHub) serve(ctx context.Context, l net.Listener, log *slog.Logger, c
 			continue
 		}
 		present.close()
-		present = newTwinConn(conn)
+		present = newTwinConn(conn, h.noteChange)
 		answer, err := present.ask(ctx, twinRequest{Op: opEnv})
 		if err != nil || answer.Env == nil {
 			log.Warn("the twin did not tell its environment", "error", err)
@@ -118,6 +135,7 @@ func (h *twinHub) serve(ctx context.Context, l net.Listener, log *slog.Logger, c
 			continue
 		}
 		h.take(answer.Env, present)
+		h.noteChange() // what has changed while no twin was there was not told
 		changed()
 	}
 }
@@ -147,53 +165,4 @@ func (h *twinHub) mount(ctx context.Context, path, known string) (*tunnel.MountC
 		return nil, nil
 	}
 	return answer.Content, nil
-}
-
-// twinConn is a conversation with a twin. nil is none.
-type twinConn struct {
-	conn   net.Conn
-	asking sync.Mutex
-	lines  *bufio.Scanner
-}
-
-func newTwinConn(conn net.Conn) *twinConn {
-	c := &twinConn{conn: conn, lines: bufio.NewScanner(conn)}
-	c.lines.Buffer(nil, maxTwinLine)
-	return c
-}
-
-// ask puts one question, and waits for its answer for a bounded time.
-func (c *twinConn) ask(ctx context.Context, q twinRequest) (*twinAnswer, error) {
-	c.asking.Lock()
-	defer c.asking.Unlock()
-	stop := context.AfterFunc(ctx, func() { _ = c.conn.Close() })
-	defer stop()
-	if err := c.conn.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
-		return nil, fmt.Errorf("twin: %w", err)
-	}
-	if err := json.NewEncoder(c.conn).Encode(q); err != nil {
-		return nil, fmt.Errorf("ask the twin: %w", err)
-	}
-	if !c.lines.Scan() {
-		return nil, fmt.Errorf("the twin's answer: %w", errors.Join(c.lines.Err(), net.ErrClosed))
-	}
-	var a twinAnswer
-	if err := json.Unmarshal(c.lines.Bytes(), &a); err != nil {
-		return nil, fmt.Errorf("the twin's answer: %w", err)
-	}
-	if a.Error != "" {
-		return nil, &twinError{a.Error}
-	}
-	return &a, nil
-}
-
-// twinError is the twin's own word.
-type twinError struct{ text string }
-
-func (e *twinError) Error() string { return e.text }
-
-func (c *twinConn) close() {
-	if c != nil {
-		_ = c.conn.Close()
-	}
 }

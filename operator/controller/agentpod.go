@@ -118,7 +118,7 @@ func (b blueprint) podTemplate() corev1.PodTemplateSpec {
 		SecurityContext:               &corev1.PodSecurityContext{},
 	}
 	if b.inherit {
-		b.addTwin(&t.Spec)
+		b.addTwin(&t)
 	} else {
 		yes, uid := true, int64(agentUID)
 		t.Spec.SecurityContext.RunAsNonRoot, t.Spec.SecurityContext.RunAsUser = &yes, &uid

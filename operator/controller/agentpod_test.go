@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -35,6 +36,11 @@ func rich() (*corev1.Service, *App) {
 				{Name: "scratch", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 				{Name: "pictures", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "pictures"}}},
 				{Name: "db", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "db"}}},
+				{Name: "info", VolumeSource: corev1.VolumeSource{DownwardAPI: &corev1.DownwardAPIVolumeSource{Items: []corev1.DownwardAPIVolumeFile{
+					{Path: "labels", FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.labels"}},
+					{Path: "tier", FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.labels['tier']"}},
+					{Path: "name", FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.name"}},
+				}}}},
 				{Name: "others", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 			},
 			Containers: []corev1.Container{
@@ -57,6 +63,7 @@ func rich() (*corev1.Service, *App) {
 					VolumeMounts: []corev1.VolumeMount{
 						{Name: "config", MountPath: "/config"}, {Name: "scratch", MountPath: "/scratch"},
 						{Name: "pictures", MountPath: "/pictures"}, {Name: "db", MountPath: "/db"}, {Name: "claimed", MountPath: "/claimed"},
+						{Name: "info", MountPath: "/info"}, {Name: "scratch", MountPath: "/parts", SubPathExpr: "$(PLAIN)"},
 					},
 				},
 			},
@@ -76,7 +83,8 @@ func TestTheTwinIsTheAppInAllButItsProgram(t *testing.T) {
 	if twin.Name != twinContainer || twin.Image != "cart:1" || twin.ImagePullPolicy != corev1.PullAlways || twin.WorkingDir != "/srv" || len(twin.EnvFrom) != 1 {
 		t.Errorf("twin %+v", twin)
 	}
-	list := `[{"path":"/config","volume":"updated","readOnly":true},{"path":"/scratch","volume":"scratch"},{"path":"/pictures","volume":"other"},` +
+	list := `[{"path":"/config","volume":"updated","readOnly":true},{"path":"/scratch","volume":"scratch","name":"scratch"},{"path":"/pictures","volume":"other"},{"path":"/info","volume":"updated","readOnly":true},` +
+		`{"path":"/parts","volume":"scratch","name":"scratch","subPathExpr":"$$(PLAIN)"},` +
 		`{"path":"/var/run/secrets/kubernetes.io/serviceaccount","volume":"updated","readOnly":true}]`
 	if got := strings.Join(twin.Command, " "); got != "/kt/tunnel-agent twin --socket /kt/twin.sock --mounts "+list {
 		t.Errorf("command %s", got)
@@ -97,11 +105,32 @@ func TestTheTwinIsTheAppInAllButItsProgram(t *testing.T) {
 	for _, m := range twin.VolumeMounts {
 		mounts = append(mounts, m.MountPath)
 	}
-	if want := []string{"/config", "/scratch", "/pictures", tokenPath, sharedPath}; !slices.Equal(mounts, want) {
+	if want := []string{"/config", "/scratch", "/pictures", "/info", "/parts", tokenPath, sharedPath}; !slices.Equal(mounts, want) {
 		t.Errorf("mounts %v, want %v", mounts, want)
 	}
 	if spec.ServiceAccountName != "cart" || *spec.SecurityContext.FSGroup != 2000 || *spec.EnableServiceLinks {
 		t.Errorf("pod %+v", spec)
+	}
+}
+
+func TestDownwardVolumesShowTheAppsLabels(t *testing.T) {
+	template := richTemplate(true)
+	shown := map[string]string{}
+	for _, v := range template.Spec.Volumes {
+		if v.DownwardAPI == nil {
+			continue
+		}
+		for _, item := range v.DownwardAPI.Items {
+			name := strings.TrimSuffix(strings.TrimPrefix(item.FieldRef.FieldPath, "metadata.annotations['"), "']")
+			shown[item.Path] = item.FieldRef.FieldPath
+			if value, ours := template.Annotations[name]; ours {
+				shown[item.Path] = value
+			}
+		}
+	}
+	want := map[string]string{"labels": "app=\"cart\"\ntier=\"web\"", "tier": "web", "name": "metadata.name"}
+	if !maps.Equal(shown, want) {
+		t.Errorf("%q, want %q", shown, want)
 	}
 }
 
@@ -187,6 +216,7 @@ func TestWhatTheTwinLacksIsTold(t *testing.T) {
 		"/scratch is empty: it is a scratch volume of each pod",
 		"/db is missing: PersistentVolumeClaim db can be mounted by the app alone",
 		"/claimed is missing: each of the app's pods has a volume of its own there",
+		"/parts is empty: it is a scratch volume of each pod",
 	}
 	if got := b.notes(); !slices.Equal(got, want) {
 		t.Fatalf("%q", got)

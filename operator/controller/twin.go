@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -33,12 +34,14 @@ func appContainer(svc *corev1.Service, template *corev1.PodTemplateSpec) *corev1
 // addTwin adds the container that is the app's in all but the program it runs,
 // and to the pod what that container needs. Not taken over: probes, lifecycle,
 // names and labels (they would make it a replica), anti-affinity, host namespaces.
-func (b blueprint) addTwin(pod *corev1.PodSpec) {
+func (b blueprint) addTwin(t *corev1.PodTemplateSpec) {
+	pod := &t.Spec
 	from, app := b.app.Template, appContainer(b.service, b.app.Template)
 	pod.ServiceAccountName = from.Spec.ServiceAccountName
 	pod.EnableServiceLinks = from.Spec.EnableServiceLinks
 	pod.SecurityContext = twinPodSecurity(from.Spec.SecurityContext)
 	volumes, mounts := b.volumes(app)
+	maps.Copy(t.Annotations, inheritMetadata(volumes, from))
 	pod.Volumes = append(pod.Volumes, corev1.Volume{
 		Name: sharedVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}},
 	})

@@ -51,7 +51,11 @@ func mountList(mounts []corev1.VolumeMount, volumes []corev1.Volume) string {
 	}
 	list := []tunnel.Mount{}
 	for _, m := range mounts {
-		list = append(list, tunnel.Mount{Path: m.MountPath, Volume: kinds[m.Name], ReadOnly: m.ReadOnly || kinds[m.Name] == tunnel.VolumeUpdated})
+		mount := tunnel.Mount{Path: m.MountPath, Volume: kinds[m.Name], ReadOnly: m.ReadOnly || kinds[m.Name] == tunnel.VolumeUpdated}
+		if mount.Volume == tunnel.VolumeScratch {
+			mount.Name, mount.SubPath, mount.SubPathExpr = m.Name, m.SubPath, m.SubPathExpr
+		}
+		list = append(list, mount)
 	}
 	text, err := json.Marshal(list)
 	if err != nil {

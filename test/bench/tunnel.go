@@ -64,7 +64,7 @@ func openTunnel(ctx context.Context, kubeconfig, dir string) (t *ownTunnel, err 
 	if err := t.link.Connect(ctx, agent.Key, dial); err != nil {
 		return nil, err
 	}
-	t.pod, err = t.link.Pod(ctx, filepath.Join(dir, "files"))
+	t.pod, err = t.link.Pod(ctx, filepath.Join(dir, "files"), "")
 	return t, err
 }
 

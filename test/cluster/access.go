@@ -16,8 +16,13 @@ const DeveloperRole = "kubetunnel-developer"
 
 // Namespace makes a namespace that enforces the restricted Pod Security profile.
 func (c *Cluster) Namespace(ctx context.Context, name string) error {
+	return c.NamespaceAt(ctx, name, "restricted")
+}
+
+// NamespaceAt makes a namespace that enforces a Pod Security profile.
+func (c *Cluster) NamespaceAt(ctx context.Context, name, profile string) error {
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
-		"pod-security.kubernetes.io/enforce": "restricted", runLabel: c.runName(),
+		"pod-security.kubernetes.io/enforce": profile, runLabel: c.runName(),
 	}}}
 	_, err := c.Kube.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{})
 	return unlessThere(err)

@@ -32,7 +32,7 @@ func (c *Cluster) Shop(ctx context.Context, namespace string) error {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 	}
-	if err := Wait(ctx, "the shop in namespace "+namespace, func() (bool, error) { return c.available(ctx, namespace) }); err != nil {
+	if err := c.WaitAvailable(ctx, namespace); err != nil {
 		return err
 	}
 	// kube-proxy follows the pods by watch.
@@ -40,6 +40,11 @@ func (c *Cluster) Shop(ctx context.Context, namespace string) error {
 		_, err := c.Call(ctx, namespace, "http://web/ann", true)
 		return err == nil, err
 	})
+}
+
+// WaitAvailable waits until all Deployments of a namespace are rolled out.
+func (c *Cluster) WaitAvailable(ctx context.Context, namespace string) error {
+	return Wait(ctx, "what is deployed in namespace "+namespace, func() (bool, error) { return c.available(ctx, namespace) })
 }
 
 // available tells whether all Deployments of a namespace are rolled out: no pod of an older state is left.

@@ -94,7 +94,15 @@ func (c *Cluster) raise(ctx context.Context, say func(string)) error {
 	if err := c.connect(); err != nil {
 		return err
 	}
-	_, err = c.devcluster(ctx, say, append([]string{"load"}, c.images.tarballs...)...)
+	return c.Load(ctx, say, c.images.tarballs...)
+}
+
+// Load gives the cluster images, as tarballs.
+func (c *Cluster) Load(ctx context.Context, say func(string), tarballs ...string) error {
+	if !c.own {
+		return c.loadExisting(ctx, say, tarballs)
+	}
+	_, err := c.devcluster(ctx, say, append([]string{"load"}, tarballs...)...)
 	return err
 }
 

@@ -45,7 +45,7 @@ func (c *Cluster) takeExisting(ctx context.Context, say func(string)) error {
 		return err
 	}
 	c.hadOperator = err == nil
-	return c.loadExisting(ctx, say)
+	return c.Load(ctx, say, c.images.tarballs...)
 }
 
 // leaveExisting leaves the cluster as it was, but for the version of an operator that was there.
@@ -81,12 +81,12 @@ func (c *Cluster) deleteNamespaces(ctx context.Context, say func(string)) error 
 
 // loadExisting gives an existing cluster the images by the command that its owner
 // names, such as "kind load image-archive". Without one they are there, or in a registry.
-func (c *Cluster) loadExisting(ctx context.Context, say func(string)) error {
+func (c *Cluster) loadExisting(ctx context.Context, say func(string), tarballs []string) error {
 	loader := strings.Fields(os.Getenv("KUBETUNNEL_TEST_LOAD"))
 	if len(loader) == 0 {
 		return nil
 	}
-	for _, path := range c.images.tarballs {
+	for _, path := range tarballs {
 		cmd := exec.CommandContext(ctx, loader[0], append(loader[1:len(loader):len(loader)], path)...)
 		cmd.Dir = c.Root
 		out := Lines(say)

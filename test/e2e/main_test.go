@@ -41,6 +41,10 @@ func clusterName() string {
 func unique(name string) string { return fmt.Sprintf("e2e-%s-%06x", name, rand.IntN(1<<24)) }
 
 func TestMain(m *testing.M) {
+	if os.Getenv(helperVariable) != "" {
+		watchBanner()
+		return
+	}
 	if os.Getenv("KUBETUNNEL_E2E") == "" {
 		fmt.Println("end-to-end tests need a cluster: `make test-e2e` brings one up")
 		os.Exit(0)

@@ -72,7 +72,7 @@ var inner = []struct {
 	{"engine/sandbox", []string{"protocol"}, "what a sandbox needs of the cluster comes through an interface"},
 	{"engine/debug", []string{"engine/private", "engine/sandbox", "protocol"}, "a debugger runs in a sandbox and asks its host"},
 	{"engine/link", []string{"engine", "engine/tunnel", "protocol"}, "a link joins the tunnel to the session"},
-	{"operator/agent", []string{"engine/tunnel", "operator/control"}, "the data plane knows the tunnel and the operator's word"},
+	{"operator/agent", []string{"engine/tunnel", "engine/watch", "operator/control"}, "the data plane knows the tunnel, the operator's word, and files that change"},
 	{"operator/control", []string{"engine/tunnel"}, "the control channel uses the tunnel's keys"},
 	{"operator/version", nil, "a number needs nothing"},
 	{"operator/api/v1alpha1", nil, "a type of the cluster needs only the cluster's types"},
