@@ -12,7 +12,7 @@ func controlPlane(l layout) map[string][]string {
 		"etcd": {hyperkube, "etcd", "--data-dir=" + filepath.Join(l.data(), "etcd")},
 		"apiserver": {
 			hyperkube, "kube-apiserver",
-			"--advertise-address=" + l.nodeAddress(1), "--bind-address=0.0.0.0", "--permit-port-sharing=true", "--secure-port=6443",
+			"--advertise-address=" + l.nodeAddress(1), "--bind-address=0.0.0.0", "--secure-port=6443",
 			"--etcd-servers=http://127.0.0.1:2379",
 			"--client-ca-file=" + pki("ca.crt"), "--tls-cert-file=" + pki("apiserver.crt"), "--tls-private-key-file=" + pki("apiserver.key"),
 			"--kubelet-client-certificate=" + pki("apiserver-kubelet.crt"), "--kubelet-client-key=" + pki("apiserver-kubelet.key"),
