@@ -16,12 +16,12 @@ func TestStartTimeIsFoundBehindAnyProgramName(t *testing.T) {
 		"parentheses": "12 (a) S) (b)" + tail,
 		"blank":       "12 ()" + tail,
 	} {
-		if got, err := parseStart(stat); err != nil || got != 4711 {
+		if ended, got, err := parseStat(stat); err != nil || ended || got != 4711 {
 			t.Errorf("%s: got %d, %v", name, got, err)
 		}
 	}
 	for _, stat := range []string{"", "12 sh S", "12 (sh) S 1"} {
-		if _, err := parseStart(stat); err == nil {
+		if _, _, err := parseStat(stat); err == nil {
 			t.Errorf("%q was taken", stat)
 		}
 	}

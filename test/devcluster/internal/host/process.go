@@ -98,27 +98,50 @@ func (p Process) WaitEnd(ctx context.Context) error {
 }
 
 func startTime(pid int) (uint64, error) {
-	content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-	if err != nil {
-		return 0, err
+	dir := filepath.Join("/proc", strconv.Itoa(pid))
+	ended, started, err := readStat(dir)
+	if err == nil && ended && !threadRuns(dir) {
+		return 0, os.ErrProcessDone
 	}
-	return parseStart(string(content))
+	return started, err
 }
 
-func parseStart(stat string) (uint64, error) {
+// threadRuns: the first thread of a killed process may have ended before the others
+// have, and what the process has open, a port among it, closes with the last.
+func threadRuns(dir string) bool {
+	threads, err := os.ReadDir(filepath.Join(dir, "task"))
+	if err != nil {
+		return false
+	}
+	for _, thread := range threads {
+		if ended, _, err := readStat(filepath.Join(dir, "task", thread.Name())); err == nil && !ended {
+			return true
+		}
+	}
+	return false
+}
+
+// readStat reads whether a thread has ended, and when it began.
+func readStat(dir string) (ended bool, started uint64, err error) {
+	content, err := os.ReadFile(filepath.Join(dir, "stat"))
+	if err != nil {
+		return false, 0, err
+	}
+	return parseStat(string(content))
+}
+
+func parseStat(stat string) (ended bool, started uint64, err error) {
 	// The second field is the program's name in parentheses, which may hold anything.
 	end := strings.LastIndexByte(stat, ')')
 	if end < 0 {
-		return 0, errors.New("malformed stat")
+		return false, 0, errors.New("malformed stat")
 	}
 	fields := strings.Fields(stat[end+1:])
 	if len(fields) < 20 {
-		return 0, errors.New("malformed stat")
+		return false, 0, errors.New("malformed stat")
 	}
-	if fields[0] == "Z" || fields[0] == "X" {
-		return 0, os.ErrProcessDone
-	}
-	return strconv.ParseUint(fields[19], 10, 64)
+	started, err = strconv.ParseUint(fields[19], 10, 64)
+	return fields[0] == "Z" || fields[0] == "X", started, err
 }
 
 // Poll asks until nothing is pending, something fatal comes, or ctx ends; then it
