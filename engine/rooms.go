@@ -14,8 +14,8 @@ type Rooms struct {
 	Cluster func(kubeContext string) (Cluster, error)
 	// Link makes the workstation's end of a tunnel, with a key pair of its own; it does not connect yet.
 	Link func(LinkConfig) (Link, error)
-	// Sandbox starts a sandbox in the private folder dir whose way into the cluster is the link.
-	Sandbox func(ctx context.Context, dir string, link Link) (Sandbox, error)
+	// Sandbox starts a sandbox.
+	Sandbox func(ctx context.Context, cfg SandboxConfig) (Sandbox, error)
 	// Debugger prepares what runs in the sandbox: a debug adapter or a command.
 	Debugger func(ctx context.Context, cfg DebuggerConfig) (Debugger, error)
 }
@@ -131,6 +131,15 @@ type Pod struct {
 	Files             []PodFile
 	// Notes are sentences about what of the pod can't be had.
 	Notes []string
+}
+
+// SandboxConfig is what a sandbox is made from.
+type SandboxConfig struct {
+	// Dir is the session's private folder.
+	Dir string
+	// Link is the way into the cluster.
+	Link     Link
+	Forwards []protocol.Forward
 }
 
 // PodFile is a mounted folder or file of the app's container.

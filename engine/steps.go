@@ -71,7 +71,7 @@ func (s *Session) startSandbox(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.sandbox, err = s.rooms.Sandbox(ctx, folder.Path(), s.link)
+	s.sandbox, err = s.rooms.Sandbox(ctx, SandboxConfig{Dir: folder.Path(), Link: s.link, Forwards: s.params.Target.Forwards})
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,15 @@ type Target struct {
 	LocalPort int `json:"localPort,omitempty"`
 	// Inherit tells whether the app's environment, files and identity are wanted; absent = yes.
 	Inherit *bool `json:"inherit,omitempty"`
+	// Forwards are ways into the cluster for programs beside the debuggee, for as long as the session lasts.
+	Forwards []Forward `json:"forwards,omitempty"`
+}
+
+// Forward is a listener on the workstation's 127.0.0.1.
+type Forward struct {
+	LocalPort int `json:"localPort"`
+	// Address is "host:port" as the pod would name it: "prices:80", "db.data:5432".
+	Address string `json:"address"`
 }
 
 // WantsInherit tells whether the app's environment is asked for (the default).

@@ -36,6 +36,8 @@ type namespaces struct {
 	folder   podFolder
 	// hostname is the pod's, "" until it is known.
 	hostname atomic.Value
+	// forwards are the workstation's ways into the cluster, beside the sandbox.
+	forwards *outbound
 	// net is nil until the pod is known.
 	net atomic.Pointer[podNetwork]
 	// pidNamespace is false where a fresh /proc is refused.
@@ -111,6 +113,9 @@ func (n *namespaces) build(ctx context.Context, how variant) error {
 	if err != nil {
 		return err
 	}
+	if n.forwards, err = newForwards(ctx, n.cfg, n.log); err != nil {
+		return err
+	}
 	if n.super, err = startInit(n.ports.kick, attr); err != nil {
 		return explain("making namespaces", err)
 	}
@@ -178,6 +183,9 @@ func (n *namespaces) Become(ctx context.Context, pod *Pod) error {
 func (n *namespaces) endNetwork() error {
 	n.becoming.Lock()
 	defer n.becoming.Unlock()
+	if n.forwards != nil {
+		n.forwards.close()
+	}
 	if n.link != nil {
 		_ = n.link.Close()
 		n.link = nil

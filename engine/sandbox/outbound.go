@@ -43,45 +43,64 @@ type outbound struct {
 }
 
 func newOutbound(ctx context.Context, cfg Config, log *slog.Logger) (*outbound, error) {
-	o := &outbound{cluster: cfg.Cluster, user: userProxyFromEnvironment(), log: log, conns: map[net.Conn]struct{}{}}
-	// The sandbox outlives the call that makes it.
-	o.ctx, o.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	if err := o.listen(ctx, cfg.Forwards); err != nil {
+	o, err := newForwards(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.listen(ctx); err != nil {
 		o.close()
 		return nil, err
 	}
 	return o, nil
 }
 
-func (o *outbound) listen(ctx context.Context, forwards map[int]string) error {
-	var lc net.ListenConfig
-	var err error
-	listen := func(address string) (net.Listener, error) {
-		l, err := lc.Listen(ctx, "tcp", address)
-		if err != nil {
-			return nil, err
-		}
-		return guarded{Listener: l, log: o.log}, nil
+// newForwards is an outbound of the forwards alone.
+func newForwards(ctx context.Context, cfg Config, log *slog.Logger) (*outbound, error) {
+	o := &outbound{cluster: cfg.Cluster, user: userProxyFromEnvironment(), log: log, conns: map[net.Conn]struct{}{}}
+	// The sandbox outlives the call that makes it.
+	o.ctx, o.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if err := o.forward(ctx, cfg.Forwards); err != nil {
+		o.close()
+		return nil, err
 	}
-	if o.socks, err = listen("127.0.0.1:0"); err != nil {
+	return o, nil
+}
+
+// listener is one on the workstation's loopback.
+func (o *outbound) listener(ctx context.Context, port int) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return nil, err
+	}
+	return guarded{Listener: l, log: o.log}, nil
+}
+
+func (o *outbound) listen(ctx context.Context) error {
+	var err error
+	if o.socks, err = o.listener(ctx, 0); err != nil {
 		return fmt.Errorf("listening for the SOCKS5 proxy: %w", err)
 	}
-	if o.web, err = listen("127.0.0.1:0"); err != nil {
+	if o.web, err = o.listener(ctx, 0); err != nil {
 		return fmt.Errorf("listening for the HTTP proxy: %w", err)
 	}
+	o.tasks.Go(func() { o.accept(o.socks, o.serveSocks) })
+	o.startWeb()
+	return nil
+}
+
+func (o *outbound) forward(ctx context.Context, forwards map[int]string) error {
 	for port, target := range forwards {
 		if _, _, err := net.SplitHostPort(target); err != nil {
 			return fmt.Errorf("forward of port %d: %w", port, err)
 		}
-		l, err := listen(net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		l, err := o.listener(ctx, port)
 		if err != nil {
 			return fmt.Errorf("forward of port %d to %s: %w", port, target, err)
 		}
 		o.forwards = append(o.forwards, l)
 		o.tasks.Go(func() { o.accept(l, func(conn net.Conn) { o.serveForward(conn, target) }) })
 	}
-	o.tasks.Go(func() { o.accept(o.socks, o.serveSocks) })
-	o.startWeb()
 	return nil
 }
 

@@ -174,6 +174,13 @@ export interface Fix {
   method?: string;
 }
 
+/** Forward is a listener on the workstation's 127.0.0.1. */
+export interface Forward {
+  localPort: number;
+  /** address is "host:port" as the pod would name it: "prices:80", "db.data:5432". */
+  address: string;
+}
+
 /** InitializeParams opens the conversation. */
 export interface InitializeParams {
   /** protocolVersion is the client's Version, such as "1.0". */
@@ -511,6 +518,10 @@ export interface Target {
   localPort?: number;
   /** inherit tells whether the app's environment, files and identity are wanted; absent = yes. */
   inherit?: boolean;
+  /**
+   * forwards are ways into the cluster for programs beside the debuggee, for as long as the session lasts.
+   */
+  forwards?: Forward[];
 }
 
 /** Traffic counts what reached the session. */

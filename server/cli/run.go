@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"os"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +17,7 @@ func (a *app) runCommand() *cobra.Command {
 	var service string
 	var target protocol.Target
 	var bare bool
+	var forwards []string
 	cmd := &cobra.Command{
 		Use:     "run --service [NAMESPACE/]NAME -- COMMAND [ARGS…]",
 		Short:   "run a program as the Service's pod, without a debugger",
@@ -25,10 +28,14 @@ func (a *app) runCommand() *cobra.Command {
 	cmd.Flags().StringVar(&target.Port, "service-port", "", "the Service's port, by name or number (default: all)")
 	cmd.Flags().IntVar(&target.LocalPort, "port", 0, "where the program listens (default: the Service's target port)")
 	cmd.Flags().BoolVar(&bare, "no-inherit", false, "go without the app's environment, files and identity")
+	cmd.Flags().StringArrayVar(&forwards, "forward", nil, "reach HOST:PORT of the cluster at 127.0.0.1:LOCALPORT meanwhile, as LOCALPORT:HOST:PORT")
 	_ = cmd.MarkFlagRequired("service") // the flag is there
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var err error
 		if target.Namespace, target.Service, err = splitService(service); err != nil {
+			return err
+		}
+		if target.Forwards, err = parseForwards(forwards); err != nil {
 			return err
 		}
 		inherit := !bare
@@ -38,6 +45,20 @@ func (a *app) runCommand() *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+// parseForwards reads LOCALPORT:HOST:PORT.
+func parseForwards(texts []string) ([]protocol.Forward, error) {
+	var out []protocol.Forward
+	for _, text := range texts {
+		local, address, _ := strings.Cut(text, ":")
+		port, err := strconv.Atoi(local)
+		if err != nil {
+			return nil, protocol.Errorf(protocol.CodeInvalidParams, "--forward %s: write it as LOCALPORT:HOST:PORT, such as 5432:db.data:5432", text)
+		}
+		out = append(out, protocol.Forward{LocalPort: port, Address: address})
+	}
+	return out, nil
 }
 
 // runProgram is a process session from start to receipt.

@@ -31,12 +31,16 @@ func newRooms(kubeconfig *cluster.Kubeconfig, folder string, terminal *cli.Strea
 			return clusterRoom{client}, nil
 		},
 		Link: func(cfg engine.LinkConfig) (engine.Link, error) { return link.New(cfg, log) },
-		Sandbox: func(ctx context.Context, dir string, way engine.Link) (engine.Sandbox, error) {
-			box, err := sandbox.New(ctx, sandbox.Config{Dir: dir, Cluster: way, Mode: askedMode()}, log)
+		Sandbox: func(ctx context.Context, cfg engine.SandboxConfig) (engine.Sandbox, error) {
+			forwards, err := forwardMap(cfg.Forwards)
+			if err != nil {
+				return nil, err
+			}
+			box, err := sandbox.New(ctx, sandbox.Config{Dir: cfg.Dir, Cluster: cfg.Link, Mode: askedMode(), Forwards: forwards}, log)
 			if err != nil {
 				return nil, protocol.Errorf(protocol.CodeSandboxFailed, "the sandbox can't be made: %w", err)
 			}
-			return sandboxRoom{Sandbox: box, dir: dir, link: way}, nil
+			return sandboxRoom{Sandbox: box, dir: cfg.Dir, link: cfg.Link}, nil
 		},
 		Debugger: func(ctx context.Context, cfg engine.DebuggerConfig) (engine.Debugger, error) {
 			return newDebugger(ctx, cfg, folder, terminal, log)
