@@ -21,6 +21,7 @@ import (
 
 	"github.com/kubetunnel/kubetunnel/engine/sandbox"
 	"github.com/kubetunnel/kubetunnel/test/cluster"
+	"github.com/kubetunnel/kubetunnel/test/results"
 )
 
 const (
@@ -52,7 +53,7 @@ func main() {
 	flag.StringVar(&o.kubeconfig, "kubeconfig", "", "an existing cluster; empty: bring one up")
 	flag.StringVar(&o.server, "server", "", "tunnel-server; empty: bin/tunnel-server")
 	flag.StringVar(&o.out, "out", "", "where to write; empty: build/bench.json")
-	flag.StringVar(&o.name, "name", "ktbench", "name of the cluster that is brought up")
+	flag.StringVar(&o.name, "name", cluster.Name("ktbench"), "name of the cluster that is brought up")
 	flag.BoolVar(&o.keep, "keep", false, "leave the cluster up")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each is measured; medians are told")
 	flag.IntVar(&o.seconds, "seconds", 3, "length of each measurement of requests")
@@ -107,5 +108,5 @@ func run(ctx context.Context, o options) (err error) {
 		about = "sandbox:"
 	}
 	b.report.print(os.Stdout, about)
-	return b.report.write(o.out)
+	return results.Write(o.out, b.report)
 }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -53,17 +51,6 @@ func round(v float64) float64 {
 	var out float64
 	_, _ = fmt.Sscan(fmt.Sprintf("%.3g", v), &out)
 	return out
-}
-
-func (r *report) write(path string) error {
-	content, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // build output
-		return err
-	}
-	return os.WriteFile(path, append(content, '\n'), 0o644) //nolint:gosec // build output
 }
 
 // print prints the figures, and the goals of those rows whose names begin so.

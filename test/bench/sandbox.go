@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -16,7 +15,6 @@ import (
 	"time"
 
 	"github.com/kubetunnel/kubetunnel/engine/sandbox"
-	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
 const (
@@ -137,34 +135,12 @@ func insideLoad(ctx context.Context, box sandbox.Sandbox, binary string) (ask fu
 		transport.CloseIdleConnections()
 		_ = p.End(context.WithoutCancel(ctx)) // it ends with the sandbox at the latest
 	}
-	client := &http.Client{Transport: transport}
-	get := func(ctx context.Context, path string) ([]byte, error) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://inside"+path, nil)
-		if err != nil {
-			return nil, err
-		}
-		response, err := client.Do(request)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = response.Body.Close() }()
-		raw, err := io.ReadAll(response.Body)
-		if err == nil && response.StatusCode != http.StatusOK {
-			err = fmt.Errorf("%s: %s", response.Status, raw)
-		}
-		return raw, err
-	}
-	err = cluster.Wait(ctx, "the load generator in the sandbox", func() (bool, error) {
-		_, err := get(ctx, "/healthz")
-		return err == nil, err
-	})
+	ask, err = askLoad(ctx, &http.Client{Transport: transport}, "inside")
 	if err != nil {
 		stop()
 		return nil, nil, err
 	}
-	return func(ctx context.Context, q url.Values) (*measured, error) {
-		return decode(get(ctx, "/bench?"+q.Encode()))
-	}, stop, nil
+	return ask, stop, nil
 }
 
 // sandboxDNS counts questions that programs have answered, beside the same at the tunnel.

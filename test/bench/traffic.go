@@ -136,12 +136,22 @@ func localLoad(ctx context.Context, binary string) (ask func(context.Context, ur
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}
+	ask, err = askLoad(ctx, http.DefaultClient, address)
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return ask, stop, nil
+}
+
+// askLoad waits for a load generator, and gives the way to ask it.
+func askLoad(ctx context.Context, client *http.Client, host string) (func(context.Context, url.Values) (*measured, error), error) {
 	get := func(ctx context.Context, path string) ([]byte, error) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+path, nil)
 		if err != nil {
 			return nil, err
 		}
-		response, err := http.DefaultClient.Do(request)
+		response, err := client.Do(request)
 		if err != nil {
 			return nil, err
 		}
@@ -152,17 +162,16 @@ func localLoad(ctx context.Context, binary string) (ask func(context.Context, ur
 		}
 		return raw, err
 	}
-	err = cluster.Wait(ctx, "the load generator", func() (bool, error) {
+	err := cluster.Wait(ctx, "the load generator", func() (bool, error) {
 		_, err := get(ctx, "/healthz")
 		return err == nil, err
 	})
 	if err != nil {
-		stop()
-		return nil, nil, err
+		return nil, err
 	}
 	return func(ctx context.Context, q url.Values) (*measured, error) {
 		return decode(get(ctx, "/bench?"+q.Encode()))
-	}, stop, nil
+	}, nil
 }
 
 // measure measures everything on one way, once.

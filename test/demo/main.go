@@ -26,7 +26,7 @@ const (
 
 func main() {
 	keep := flag.Bool("keep", false, "leave the cluster up")
-	name := flag.String("name", "kubetunnel", "the cluster's name")
+	name := flag.String("name", cluster.Name("kubetunnel"), "the cluster's name")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	show := newScreen()

@@ -29,14 +29,6 @@ var (
 	shop       = unique("shop")
 )
 
-// clusterName is another one where several checkouts are tested at once.
-func clusterName() string {
-	if name := os.Getenv("KUBETUNNEL_TEST_NAME"); name != "" {
-		return name
-	}
-	return "kttest"
-}
-
 // unique is a namespace's name that no other run has.
 func unique(name string) string { return fmt.Sprintf("e2e-%s-%06x", name, rand.IntN(1<<24)) }
 
@@ -70,7 +62,7 @@ func run(m *testing.M) (code int, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), upTimeout)
 	defer cancel()
-	if world, err = cluster.Up(ctx, clusterName(), say); err != nil {
+	if world, err = cluster.Up(ctx, cluster.Name("kttest"), say); err != nil {
 		return 1, err
 	}
 	defer func() {

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/kubetunnel/kubetunnel/test/results"
 )
 
 func TestWhatNoTwoPodsHaveInCommonIsLevelled(t *testing.T) {
@@ -129,7 +131,7 @@ func TestEveryDifferenceAndEveryStaleLineOfTheTableCounts(t *testing.T) {
 		t.Errorf("printed:\n%s", text)
 	}
 	path := t.TempDir() + "/deep/parity.json"
-	if err := r.write(path); err != nil {
+	if err := results.Write(path, r); err != nil {
 		t.Fatal(err)
 	}
 	if content, err := os.ReadFile(path); err != nil || !strings.Contains(string(content), `"unexplained": 3`) {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/kubetunnel/kubetunnel/test/cluster"
+	"github.com/kubetunnel/kubetunnel/test/results"
 )
 
 const (
@@ -34,7 +35,7 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.name, "name", clusterName(), "name of the cluster that is brought up")
+	flag.StringVar(&o.name, "name", cluster.Name("ktparity"), "name of the cluster that is brought up")
 	flag.StringVar(&o.out, "out", filepath.Join("build", "parity.json"), "where to write")
 	flag.BoolVar(&o.keep, "keep", false, "leave the cluster up")
 	flag.BoolVar(&o.all, "all", false, "tell every question, not only those that differ")
@@ -45,14 +46,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, "parity:", err)
 		os.Exit(1)
 	}
-}
-
-// clusterName is another one where several checkouts are tested at once.
-func clusterName() string {
-	if name := os.Getenv("KUBETUNNEL_TEST_NAME"); name != "" {
-		return name
-	}
-	return "ktparity"
 }
 
 func say(line string) { fmt.Fprintln(os.Stderr, "  "+line) }
@@ -89,7 +82,7 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	r := compare(answers, meant, c.Own())
 	r.print(os.Stdout, o.all)
-	if err := r.write(o.out); err != nil {
+	if err := results.Write(o.out, r); err != nil {
 		return err
 	}
 	return r.verdict()

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 )
@@ -31,17 +28,6 @@ func (r *report) count() {
 			r.Unexplained++
 		}
 	}
-}
-
-func (r *report) write(path string) error {
-	content, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // build output
-		return err
-	}
-	return os.WriteFile(path, append(content, '\n'), 0o644) //nolint:gosec // build output
 }
 
 // print tells the score of each group, and then each difference.
