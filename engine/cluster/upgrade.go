@@ -21,7 +21,7 @@ const maxProxyAnswer = 4096
 // upgradePod makes a connection to a port on a pod's address through the API
 // server's proxy, which passes bytes on after an HTTP upgrade. Unlike a
 // port-forward it has neither kubelet nor container runtime on the way, and no
-// frames: half the latency and twice the throughput. But the API server must reach
+// frames, and so about half the latency and more throughput (`make bench`). But the API server must reach
 // pods, which firewalls between it and the nodes, or a NetworkPolicy, may not allow.
 func (c *Client) upgradePod(ctx context.Context, namespace, pod string, port int32) (io.ReadWriteCloser, error) {
 	name := utilnet.JoinSchemeNamePort("", pod, strconv.Itoa(int(port)))
