@@ -21,8 +21,9 @@ const maxProxyAnswer = 4096
 // upgradePod makes a connection to a port on a pod's address through the API
 // server's proxy, which passes bytes on after an HTTP upgrade. Unlike a
 // port-forward it has neither kubelet nor container runtime on the way, and no
-// frames, and so about half the latency and more throughput (`make bench`). But the API server must reach
-// pods, which firewalls between it and the nodes, or a NetworkPolicy, may not allow.
+// frames, and so about half the latency and more throughput (`make bench`). But the
+// API server must reach pods, which firewalls between it and the nodes, or a
+// NetworkPolicy, may not allow.
 func (c *Client) upgradePod(ctx context.Context, namespace, pod string, port int32) (io.ReadWriteCloser, error) {
 	name := utilnet.JoinSchemeNamePort("", pod, strconv.Itoa(int(port)))
 	url := c.kube.CoreV1().RESTClient().Get().Namespace(namespace).Resource("pods").Name(name).SubResource("proxy").URL()
