@@ -11,6 +11,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubetunnel/kubetunnel/engine/private"
 	"github.com/kubetunnel/kubetunnel/server/servertest"
 	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
@@ -62,11 +63,12 @@ func (b *bench) run(ctx context.Context) (err error) {
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "kubetunnel-bench-")
+	folder, err := private.New() // swept when this run is killed
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	dir := folder.Path()
+	defer func() { err = errors.Join(err, folder.Remove()) }()
 	b.kubeconfig = filepath.Join(dir, "kubeconfig")
 	if err := b.cluster.User(ctx, user, b.kubeconfig); err != nil {
 		return err

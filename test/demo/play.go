@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubetunnel/kubetunnel/engine/private"
 	"github.com/kubetunnel/kubetunnel/protocol"
 	"github.com/kubetunnel/kubetunnel/server/servertest"
 	"github.com/kubetunnel/kubetunnel/test/cluster"
@@ -40,13 +41,14 @@ type play struct {
 func newPlay(c *cluster.Cluster, show *screen) *play { return &play{cluster: c, show: show} }
 
 func (p *play) run(ctx context.Context) (err error) {
-	dir, err := os.MkdirTemp("", "kubetunnel-demo-")
+	folder, err := private.New() // swept when this run is killed
 	if err != nil {
 		return err
 	}
+	dir := folder.Path()
 	defer func() {
 		p.leave()
-		err = errors.Join(err, os.RemoveAll(dir))
+		err = errors.Join(err, folder.Remove())
 	}()
 	p.calls = newCalls(p.cluster)
 	for _, step := range []func(context.Context) error{

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubetunnel/kubetunnel/engine/private"
 	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
@@ -52,11 +53,12 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) (code int, err error) {
 	began := time.Now()
 	say := func(text string) { fmt.Printf("%7.1f s  %s\n", time.Since(began).Seconds(), text) }
-	dir, err := os.MkdirTemp("", "kubetunnel-e2e-")
+	folder, err := private.New() // swept when this run is killed
 	if err != nil {
 		return 1, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	dir := folder.Path()
+	defer func() { err = errors.Join(err, folder.Remove()) }()
 	if err := races.open(dir); err != nil {
 		return 1, err
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/kubetunnel/kubetunnel/engine/private"
 	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
@@ -30,11 +31,12 @@ type answered struct {
 // askAll asks every probe, as every user: in the pods first, which the sessions' own
 // switching of the Services must not disturb.
 func (w *world) askAll(ctx context.Context) ([]*answered, error) {
-	dir, err := os.MkdirTemp("", "kubetunnel-parity-")
+	folder, err := private.New() // swept when this run is killed
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	dir := folder.Path()
+	defer func() { _ = folder.Remove() }()
 	// A program of the workstation: its loopback is not the pod's.
 	var config net.ListenConfig
 	own, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
