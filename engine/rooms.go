@@ -71,6 +71,8 @@ type AgentInfo struct {
 	Key string
 	// Inherited: it can give the app's environment.
 	Inherited bool
+	// Networks are the cluster's ranges of Services and pods (CIDR), as far as they are known.
+	Networks []string
 }
 
 // InterceptStatus is what the operator says.
@@ -90,14 +92,17 @@ type LinkConfig struct {
 	Take func(ctx context.Context, servicePort int, source string) (net.Conn, error)
 	// Attached tells each change of the tunnel's state, in order.
 	Attached func(attached bool)
+	// ViaCluster and ViaWorkstation are the user's word on where hosts are reached:
+	// addresses, ranges (CIDR) and domains.
+	ViaCluster, ViaWorkstation []string
 }
 
 // Link is the workstation's end of a session's tunnel.
 type Link interface {
 	// PublicKey is the engine's key for this session.
 	PublicKey() string
-	// Connect attaches to the agent of the given key; afterwards the link keeps itself attached.
-	Connect(ctx context.Context, agentKey string, dial func(context.Context) (io.ReadWriteCloser, error)) error
+	// Connect attaches to the agent; afterwards the link keeps itself attached.
+	Connect(ctx context.Context, agent AgentInfo, dial func(context.Context) (io.ReadWriteCloser, error)) error
 	// Pod is what the agent's twin tells of the app's container; its files are put below
 	// dir, and kept up to date there until the link is closed. ConfigMaps, Secrets and the
 	// like are put below memory, unless that is "".
@@ -111,6 +116,8 @@ type Link interface {
 	// DialContext connects from the pod; Contains tells whether a host is the cluster's.
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 	Contains(ctx context.Context, host string) bool
+	// Routed is the user's word on whether a host is the cluster's, if there is one.
+	Routed(host string) (cluster, known bool)
 	// Resolve passes a DNS message to the pod's resolver.
 	Resolve(ctx context.Context, message []byte) ([]byte, error)
 	Close() error

@@ -67,7 +67,9 @@ func (s *Session) startSandbox(ctx context.Context) error {
 		return protocol.Errorf(protocol.CodeSandboxFailed, "no private folder for the session: %w", err)
 	}
 	s.folder = folder
-	s.link, err = s.rooms.Link(LinkConfig{Take: s.take, Attached: s.attachedChanged})
+	s.link, err = s.rooms.Link(LinkConfig{
+		Take: s.take, Attached: s.attachedChanged, ViaCluster: s.params.Target.ViaCluster, ViaWorkstation: s.params.Target.ViaWorkstation,
+	})
 	if err != nil {
 		return err
 	}
@@ -187,7 +189,7 @@ func (s *Session) attach(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.link.Connect(ctx, agent.Key, s.intercept.Dial)
+	return s.link.Connect(ctx, agent, s.intercept.Dial)
 }
 
 // becomePod makes the sandbox the pod, as far as the target's admin lets it be inherited.

@@ -17,6 +17,13 @@ type Target struct {
 	Inherit *bool `json:"inherit,omitempty"`
 	// Forwards are ways into the cluster for programs beside the debuggee, for as long as the session lasts.
 	Forwards []Forward `json:"forwards,omitempty"`
+	// ViaCluster are addresses, ranges (CIDR) and domains that are reached from the pod
+	// although they don't seem to be the cluster's: a partner's network, for instance.
+	ViaCluster []string `json:"viaCluster,omitempty"`
+	// ViaWorkstation are those that are reached from the workstation, by its own resolver
+	// and network, although they seem to be the cluster's: a VPN's private range. Where
+	// both lists name a host, the closer entry counts.
+	ViaWorkstation []string `json:"viaWorkstation,omitempty"`
 }
 
 // Forward is a listener on the workstation's 127.0.0.1.

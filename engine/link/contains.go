@@ -96,19 +96,25 @@ func parseResolv(content string) *clusterNames {
 	return names
 }
 
-// Contains tells whether a host is the cluster's: a name without dots, one in
+// Contains tells whether a host is the cluster's: as the user's routes say, else
+// what is in the cluster's ranges of Services and pods, a name without dots, one in
 // the cluster's zone, one that ends in ".svc", an address that is private
 // (RFC 1918, RFC 4193) or near the pod's own and not this machine's, one of a cloud's
 // metadata services (RFC 3927), which know the pod, one that the pod's environment
 // names, or NAME.NAMESPACE, which the pod's resolver is asked about.
 func (l *Link) Contains(ctx context.Context, host string) bool {
+	if cluster, known := l.Routed(host); known {
+		return cluster
+	}
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	addr, _ := netip.ParseAddr(host)
+	addr = addr.Unmap()
 	names := l.domain.Load()
 	if names == nil {
 		names = parseResolv("")
 	}
-	if addr, err := netip.ParseAddr(host); err == nil {
-		if addr = addr.Unmap(); names.named[addr] {
+	if addr.IsValid() {
+		if names.named[addr] || l.inRanges(addr) {
 			return true
 		}
 		metadata := addr.Is4() && addr.IsLinkLocalUnicast()
@@ -124,6 +130,31 @@ func (l *Link) Contains(ctx context.Context, host string) bool {
 		return !resolvesHere(ctx, host)
 	}
 	return strings.HasSuffix(host, ".svc") || strings.HasSuffix(host, "."+names.zone)
+}
+
+// Routed is the user's word on a host.
+func (l *Link) Routed(host string) (cluster, known bool) {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	addr, _ := netip.ParseAddr(host)
+	return l.routes.find(host, addr.Unmap())
+}
+
+// inRanges tells whether the operator has found an address in a range of the
+// cluster's. Such a range counts where it overlaps with a network of this machine's, too.
+func (l *Link) inRanges(addr netip.Addr) bool {
+	ranges := l.ranges.Load()
+	return ranges != nil && slices.ContainsFunc(*ranges, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// learnRanges takes what the operator has found out.
+func (l *Link) learnRanges(texts []string) {
+	var ranges []netip.Prefix
+	for _, text := range texts {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			ranges = append(ranges, p)
+		}
+	}
+	l.ranges.Store(&ranges)
 }
 
 // resolvesHere tells whether the workstation knows a name of two labels: then it

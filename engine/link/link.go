@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,6 +48,8 @@ type Link struct {
 	connections, active, in, out atomic.Int64
 	origin                       atomic.Int64
 	domain                       atomic.Pointer[clusterNames]
+	routes                       routes
+	ranges                       atomic.Pointer[[]netip.Prefix]
 
 	followers sync.WaitGroup // one per mount that is kept up to date
 }
@@ -56,13 +59,17 @@ const Lease = 60 * time.Second
 
 // New makes a link with a key pair of its own.
 func New(cfg engine.LinkConfig, log *slog.Logger) (*Link, error) {
+	routes, err := parseRoutes(cfg)
+	if err != nil {
+		return nil, err
+	}
 	key, err := tunnel.GenerateKey()
 	if err != nil {
 		return nil, protocol.Errorf(protocol.CodeTunnelFailed, "no key for the session: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Link{
-		key: key, cfg: cfg, lease: Lease, log: log, ctx: ctx, cancel: cancel,
+		key: key, cfg: cfg, routes: routes, lease: Lease, log: log, ctx: ctx, cancel: cancel,
 		lost: make(chan struct{}), changed: make(chan struct{}),
 	}, nil
 }
@@ -72,11 +79,12 @@ func (l *Link) PublicKey() string { return string(l.key.Public()) }
 
 // Connect attaches to the agent. The port-forward may be refused for a moment
 // after the operator has granted it: the API server's RBAC follows by watch.
-func (l *Link) Connect(ctx context.Context, agentKey string, dial func(context.Context) (io.ReadWriteCloser, error)) error {
-	peer, err := tunnel.ParsePublicKey(agentKey)
+func (l *Link) Connect(ctx context.Context, agent engine.AgentInfo, dial func(context.Context) (io.ReadWriteCloser, error)) error {
+	peer, err := tunnel.ParsePublicKey(agent.Key)
 	if err != nil {
 		return protocol.Errorf(protocol.CodeTunnelFailed, "the agent's key: %w", err)
 	}
+	l.learnRanges(agent.Networks)
 	session, err := l.dialUntil(ctx, peer, dial)
 	if err != nil {
 		return err

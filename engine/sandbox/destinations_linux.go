@@ -51,13 +51,24 @@ func (d *destinations) contains(ctx context.Context, host string) bool {
 	return d.cluster != nil && d.cluster.Contains(ctx, host)
 }
 
+// routed is the user's word on a host.
+func (d *destinations) routed(host string) (cluster, known bool) {
+	if d.cluster == nil {
+		return false, false
+	}
+	return d.cluster.Routed(host)
+}
+
 func (d *destinations) side(ctx context.Context, a netip.Addr) side {
 	if a == HostAlias || a == hostAlias6 {
 		return sideAlias
 	}
-	d.mu.Lock()
-	cluster, known := d.learned[a]
-	d.mu.Unlock()
+	cluster, known := d.routed(a.String())
+	if !known {
+		d.mu.Lock()
+		cluster, known = d.learned[a]
+		d.mu.Unlock()
+	}
 	if !known {
 		cluster = d.contains(ctx, a.String())
 	}

@@ -150,12 +150,20 @@ func pack(m *dns.Msg) []byte {
 }
 
 func (s *nameServer) ask(ctx context.Context, question *dns.Msg, raw []byte) (*dns.Msg, []byte, error) {
+	name := strings.TrimSuffix(question.Question[0].Name, ".")
+	if cluster, known := s.hosts.routed(name); known && !cluster {
+		own, ownRaw, err := exchange(ctx, s.workstation, raw)
+		if err != nil {
+			return nil, nil, err
+		}
+		s.learn(own, func(netip.Addr) bool { return false })
+		return own, ownRaw, nil
+	}
 	reply, replyRaw, err := exchange(ctx, s.cluster, raw)
 	if err != nil {
 		return nil, nil, err
 	}
-	name := question.Question[0].Name
-	claimed := s.hosts.contains(ctx, strings.TrimSuffix(name, "."))
+	claimed := s.hosts.contains(ctx, name)
 	if reply.Rcode == dns.RcodeNameError && !claimed {
 		own, ownRaw, err := exchange(ctx, s.workstation, raw)
 		if err == nil && own.Rcode == dns.RcodeSuccess && len(own.Answer) > 0 {

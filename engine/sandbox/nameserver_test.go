@@ -113,3 +113,29 @@ func TestSidesOfDestinations(t *testing.T) {
 		})
 	}
 }
+
+// The user's word goes before what DNS and ranges tell; a name that is the
+// workstation's is asked there alone, though the cluster knows one like it.
+func TestTheUsersWordOnAHostGoesFirst(t *testing.T) {
+	pod := testPod()
+	pod.Resolver.(fakeResolver)["git.corp.example. A"] = []string{"git.corp.example. 5 IN A 10.96.7.7"}
+	pod.Workstation.(fakeResolver)["git.corp.example. A"] = []string{"git.corp.example. 5 IN A 192.0.2.44"}
+	cfg := Config{Pod: pod, Cluster: &fakePodCluster{routed: map[string]bool{
+		"git.corp.example": false, "10.96.1.1": false, "198.51.100.1": true, "203.0.113.10": true,
+	}}}
+	hosts := newDestinations(cfg)
+	s := newNameServer(cfg, hosts, newBase(nil).log)
+	answer := ask(t, s, "git.corp.example.", dns.TypeA, 0, true)
+	if a, ok := answer.Answer[0].(*dns.A); !ok || a.A.String() != "192.0.2.44" {
+		t.Errorf("answer %v", answer.Answer)
+	}
+	ask(t, s, "public.example.com.", dns.TypeA, 0, true) // 203.0.113.10
+	for address, want := range map[string]side{
+		"192.0.2.44": sideWorkstation, "10.96.1.1": sideWorkstation, "10.96.1.2": sideCluster,
+		"198.51.100.1": sideCluster, "203.0.113.10": sideCluster,
+	} {
+		if got := hosts.side(t.Context(), netip.MustParseAddr(address)); got != want {
+			t.Errorf("%s: side %d, want %d", address, got, want)
+		}
+	}
+}

@@ -21,6 +21,8 @@ type sinkCluster struct{ address string }
 
 func (c sinkCluster) Contains(context.Context, string) bool { return true }
 
+func (c sinkCluster) Routed(string) (cluster, known bool) { return false, false }
+
 func (c sinkCluster) DialContext(ctx context.Context, network, _ string) (net.Conn, error) {
 	var d net.Dialer
 	return d.DialContext(ctx, network, c.address)

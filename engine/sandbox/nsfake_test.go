@@ -19,6 +19,8 @@ import (
 // depends on the port.
 type fakePodCluster struct {
 	echo, udpEcho string
+	// routed has the hosts of which the user has said whether they are the cluster's.
+	routed map[string]bool
 
 	mu     sync.Mutex
 	dialed []string
@@ -40,6 +42,12 @@ func (c *fakePodCluster) Contains(_ context.Context, host string) bool {
 		return netip.MustParsePrefix("10.96.0.0/12").Contains(a) || netip.MustParsePrefix("fd96::/16").Contains(a)
 	}
 	return strings.HasSuffix(host, ".cluster.local")
+}
+
+// Routed: the user has said where the hosts of routed are.
+func (c *fakePodCluster) Routed(host string) (cluster, known bool) {
+	cluster, known = c.routed[host]
+	return cluster, known
 }
 
 func (c *fakePodCluster) DialContext(ctx context.Context, network, address string) (net.Conn, error) {

@@ -31,6 +31,8 @@ type fakeCluster struct {
 	dialed []string
 }
 
+func (c *fakeCluster) Routed(string) (cluster, known bool) { return false, false }
+
 func (c *fakeCluster) Contains(_ context.Context, host string) bool {
 	return strings.HasSuffix(host, ".cluster") || host == "10.96.0.1"
 }

@@ -31,6 +31,9 @@ type Cluster interface {
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 	// Contains tells whether a host name or address is the cluster's.
 	Contains(ctx context.Context, host string) bool
+	// Routed is the user's word on whether a host is the cluster's, if there is one. It
+	// goes before all that is found out.
+	Routed(host string) (cluster, known bool)
 }
 
 // Config is what a session's sandbox is made of.

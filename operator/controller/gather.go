@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -21,8 +22,9 @@ const indexService = "spec.service"
 
 // gatherer reads the World. cache answers from memory, live asks the API server.
 type gatherer struct {
-	cache client.Reader
-	live  client.Reader
+	cache    client.Reader
+	live     client.Reader
+	networks *networks
 }
 
 // gather reads what there is about one Service. Concerned is false when it is none
@@ -58,6 +60,9 @@ func (g *gatherer) gather(ctx context.Context, key types.NamespacedName) (w Worl
 		if w.App, err = g.app(ctx, &w); err != nil {
 			return w, false, err
 		}
+	}
+	if len(w.live()) > 0 {
+		w.Networks = g.networks.at(ctx, time.Now())
 	}
 	return w, true, nil
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/netip"
+	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -109,6 +111,7 @@ func TestASessionLeavesTheServiceAsItWas(t *testing.T) {
 			if status.Agent == nil || status.Agent.TunnelPort != defaultTunnelPort || len(status.Agent.Ports) != 1 || status.Agent.Ports[0].TargetPort != 8080 || !status.Agent.Inherited {
 				t.Fatalf("agent %+v", status.Agent)
 			}
+			k.checkNetworks(status.Agent.Networks)
 			if switchedService(k.service("cart")) {
 				t.Fatal("switched before anyone serves")
 			}
@@ -133,6 +136,28 @@ func TestASessionLeavesTheServiceAsItWas(t *testing.T) {
 			k.waitNothingLeft()
 			must(t, m.again(k, shopService(k.namespace)))
 		})
+	}
+}
+
+// checkNetworks: the address of a Service, and of each node's pods, are in the ranges.
+func (k *cluster) checkNetworks(texts []string) {
+	k.t.Helper()
+	contained := func(address string) bool {
+		return slices.ContainsFunc(texts, func(text string) bool {
+			p, err := netip.ParsePrefix(text)
+			a, addrErr := netip.ParseAddr(address)
+			return err == nil && addrErr == nil && p.Contains(a)
+		})
+	}
+	if address := k.service("cart").Spec.ClusterIP; !contained(address) {
+		k.t.Errorf("the Service's address %s is in none of the ranges %v", address, texts)
+	}
+	nodes := &corev1.NodeList{}
+	must(k.t, k.List(k.t.Context(), nodes))
+	for _, node := range nodes.Items {
+		if p, err := netip.ParsePrefix(node.Spec.PodCIDR); err == nil && !contained(p.Addr().Next().String()) {
+			k.t.Errorf("the range %s of node %s is in none of %v", p, node.Name, texts)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -88,7 +89,7 @@ func Run(ctx context.Context, o Options) error {
 	// Before links are closed, nobody may wait to tell their news.
 	defer cancel()
 	r := &reconciler{
-		gatherer: gatherer{cache: manager.GetClient(), live: manager.GetAPIReader()},
+		gatherer: gatherer{cache: manager.GetClient(), live: manager.GetAPIReader(), networks: &networks{live: manager.GetAPIReader(), log: o.Log}},
 		applier:  applier{client: manager.GetClient(), reader: manager.GetAPIReader(), events: manager.GetEventRecorder(v1alpha1.ManagedBy)},
 		links:    links, settings: o.Settings, log: o.Log, now: time.Now, memory: map[types.NamespacedName]Memory{},
 	}
@@ -160,7 +161,12 @@ func mapper() meta.RESTMapper {
 	add(rbacv1.SchemeGroupVersion, "Role", "RoleBinding")
 	add(discoveryv1.SchemeGroupVersion, "EndpointSlice")
 	add(v1alpha1.GroupVersion, "Intercept")
-	m.Add(definitionKind, meta.RESTScopeRoot)
+	for _, kind := range []schema.GroupVersionKind{
+		definitionKind, corev1.SchemeGroupVersion.WithKind("Node"), corev1.SchemeGroupVersion.WithKind("NodeList"),
+		networkingv1.SchemeGroupVersion.WithKind("ServiceCIDR"), networkingv1.SchemeGroupVersion.WithKind("ServiceCIDRList"),
+	} {
+		m.Add(kind, meta.RESTScopeRoot)
+	}
 	return m
 }
 

@@ -82,6 +82,7 @@ func (p *planner) reportAgent(s *v1alpha1.InterceptStatus) {
 	s.Agent = &v1alpha1.InterceptAgent{
 		Pod: pod.Name, Key: pod.Annotations[annotationAgentKey], TunnelPort: ownPort(pod, annotationTunnelPort), UpgradePort: ownPort(pod, annotationUpgradePort),
 		Ports: statusPorts(p.agentPorts()), Inherited: hasTwin(pod),
+		Networks: p.w.Networks,
 	}
 }
 

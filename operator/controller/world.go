@@ -24,6 +24,8 @@ type World struct {
 	Intercepts []v1alpha1.Intercept
 	// App is what is behind the Service; nil when nobody asked, see needsApp.
 	App *App
+	// Networks are the cluster's ranges of addresses.
+	Networks []string
 	// Owned are our own objects for a Service of this name.
 	Owned Owned
 	// OriginReady: the origin Service has an endpoint that takes calls.

@@ -522,6 +522,14 @@ export interface Target {
    * forwards are ways into the cluster for programs beside the debuggee, for as long as the session lasts.
    */
   forwards?: Forward[];
+  /**
+   * viaCluster are addresses, ranges (CIDR) and domains that are reached from the pod although they don't seem to be the cluster's: a partner's network, for instance.
+   */
+  viaCluster?: string[];
+  /**
+   * viaWorkstation are those that are reached from the workstation, by its own resolver and network, although they seem to be the cluster's: a VPN's private range. Where both lists name a host, the closer entry counts.
+   */
+  viaWorkstation?: string[];
 }
 
 /** Traffic counts what reached the session. */

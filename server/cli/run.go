@@ -29,6 +29,8 @@ func (a *app) runCommand() *cobra.Command {
 	cmd.Flags().IntVar(&target.LocalPort, "port", 0, "where the program listens (default: the Service's target port)")
 	cmd.Flags().BoolVar(&bare, "no-inherit", false, "go without the app's environment, files and identity")
 	cmd.Flags().StringArrayVar(&forwards, "forward", nil, "reach HOST:PORT of the cluster at 127.0.0.1:LOCALPORT meanwhile, as LOCALPORT:HOST:PORT")
+	cmd.Flags().StringSliceVar(&target.ViaCluster, "via-cluster", nil, "addresses, ranges and domains to reach from the pod, though they don't seem the cluster's")
+	cmd.Flags().StringSliceVar(&target.ViaWorkstation, "via-workstation", nil, "those to reach from this machine, though they seem the cluster's (a VPN's, say)")
 	_ = cmd.MarkFlagRequired("service") // the flag is there
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var err error

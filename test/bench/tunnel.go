@@ -61,7 +61,7 @@ func openTunnel(ctx context.Context, kubeconfig, dir string) (t *ownTunnel, err 
 		return nil, err
 	}
 	dial := func(ctx context.Context) (io.ReadWriteCloser, error) { return t.handle.Dial(ctx) }
-	if err := t.link.Connect(ctx, agent.Key, dial); err != nil {
+	if err := t.link.Connect(ctx, engine.AgentInfo{Key: agent.Key, Networks: agent.Networks}, dial); err != nil {
 		return nil, err
 	}
 	t.pod, err = t.link.Pod(ctx, filepath.Join(dir, "files"), "")

@@ -188,6 +188,11 @@ type InterceptAgent struct {
 	Ports []AgentPort `json:"ports"`
 	// Inherited: a twin container gives the app's environment.
 	Inherited bool `json:"inherited"`
+	// Networks are the cluster's ranges of Services and pods in CIDR notation, as far as
+	// the operator can find them out.
+	// +optional
+	// +listType=atomic
+	Networks []string `json:"networks,omitempty"`
 }
 
 // AgentPort is a port of the Service as the agent serves it.

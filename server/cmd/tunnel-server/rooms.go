@@ -112,7 +112,7 @@ func (r interceptRoom) Agent(ctx context.Context) (engine.AgentInfo, error) {
 	if err != nil {
 		return engine.AgentInfo{}, err
 	}
-	return engine.AgentInfo{Key: agent.Key, Inherited: agent.Inherited}, nil
+	return engine.AgentInfo{Key: agent.Key, Inherited: agent.Inherited, Networks: agent.Networks}, nil
 }
 
 func (r interceptRoom) Dial(ctx context.Context) (io.ReadWriteCloser, error) {
