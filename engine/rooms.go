@@ -147,6 +147,8 @@ type SandboxConfig struct {
 	// Link is the way into the cluster.
 	Link     Link
 	Forwards []protocol.Forward
+	// Environment waits for the app's environment, as Host's does.
+	Environment func(ctx context.Context) ([]string, error)
 }
 
 // PodFile is a mounted folder or file of the app's container.

@@ -67,13 +67,18 @@ func (s *Session) startSandbox(ctx context.Context) error {
 		return protocol.Errorf(protocol.CodeSandboxFailed, "no private folder for the session: %w", err)
 	}
 	s.folder = folder
+	if err := s.writeCard(); err != nil {
+		return protocol.Errorf(protocol.CodeSandboxFailed, "no room in the session's folder: %w", err)
+	}
 	s.link, err = s.rooms.Link(LinkConfig{
 		Take: s.take, Attached: s.attachedChanged, ViaCluster: s.params.Target.ViaCluster, ViaWorkstation: s.params.Target.ViaWorkstation,
 	})
 	if err != nil {
 		return err
 	}
-	s.sandbox, err = s.rooms.Sandbox(ctx, SandboxConfig{Dir: folder.Path(), Link: s.link, Forwards: s.params.Target.Forwards})
+	s.sandbox, err = s.rooms.Sandbox(ctx, SandboxConfig{
+		Dir: folder.Path(), Link: s.link, Forwards: s.params.Target.Forwards, Environment: (*host)(s).Environment,
+	})
 	if err != nil {
 		return err
 	}

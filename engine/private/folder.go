@@ -72,22 +72,35 @@ func (f *Folder) Remove() error {
 	return err
 }
 
-// Sweep removes the folders of this user whose owners have ended without removing
-// them, and tells which. Folders that are in use stay.
-func Sweep() (removed []string, err error) { return sweepIn(os.TempDir()) }
+// List gives the paths of this user's folders.
+func List() ([]string, error) { return listIn(os.TempDir()) }
 
-func sweepIn(parent string) (removed []string, err error) {
+func listIn(parent string) (paths []string, err error) {
 	// Read rather than globbed: the parent's name may hold what is special in a pattern.
 	entries, err := os.ReadDir(parent)
 	if err != nil {
 		return nil, err
 	}
-	var failures []error
 	for _, entry := range entries {
 		path := filepath.Join(parent, entry.Name())
-		if !entry.IsDir() || !strings.HasPrefix(entry.Name(), prefix) || !ownedByUs(path) {
-			continue
+		if entry.IsDir() && strings.HasPrefix(entry.Name(), prefix) && ownedByUs(path) {
+			paths = append(paths, path)
 		}
+	}
+	return paths, nil
+}
+
+// Sweep removes the folders of this user whose owners have ended without removing
+// them, and tells which. Folders that are in use stay.
+func Sweep() (removed []string, err error) { return sweepIn(os.TempDir()) }
+
+func sweepIn(parent string) (removed []string, err error) {
+	folders, err := listIn(parent)
+	if err != nil {
+		return nil, err
+	}
+	var failures []error
+	for _, path := range folders {
 		held, err := take(path)
 		switch {
 		case err != nil:

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -20,6 +19,9 @@ const enterArg = "__enter"
 
 // leaveArg is the same for a program inside that is to run on the workstation's side.
 const leaveArg = "__leave"
+
+// enterSocket is the name of the socket in a session's folder.
+const enterSocket = "enter.sock"
 
 // maxSocketPath is what fits into a Unix socket's address on every system.
 const maxSocketPath = 103
@@ -33,8 +35,11 @@ type enterServer struct {
 	listener *net.UnixListener
 	path     string
 	start    starters
+	debuggee func(ctx context.Context, own []string) ([]string, error)
 	log      *slog.Logger
 	clients  sync.WaitGroup
+	ctx      context.Context // ended by close
+	cancel   context.CancelFunc
 
 	mu    sync.Mutex
 	conns map[*net.UnixConn]struct{}
@@ -58,14 +63,24 @@ func startIn(super *supervisor) starter {
 	}
 }
 
-func newEnterServer(dir string, start starters, log *slog.Logger) (*enterServer, error) {
+// newEnterServer listens in the folder of cfg; extra is what the sandbox adds to a
+// debuggee's environment.
+func newEnterServer(cfg Config, start starters, extra func() []string, log *slog.Logger) (*enterServer, error) {
 	s := &enterServer{start: start, log: log, conns: map[*net.UnixConn]struct{}{}}
+	s.debuggee = func(ctx context.Context, own []string) ([]string, error) {
+		if cfg.Debuggee == nil {
+			return own, nil
+		}
+		return cfg.Debuggee(ctx, own, extra())
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	dir := cfg.Dir
 	if dir == "" {
 		return s, nil
 	}
-	s.path = filepath.Join(dir, "enter.sock")
+	s.path = filepath.Join(dir, enterSocket)
 	if len(s.path) > maxSocketPath {
-		return nil, fmt.Errorf("the session's folder %s is too long for a Unix socket (%d characters at most)", dir, maxSocketPath-len("/enter.sock"))
+		return nil, fmt.Errorf("the session's folder %s is too long for a Unix socket (%d characters at most)", dir, maxSocketPath-len("/"+enterSocket))
 	}
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: s.path, Net: "unix"})
 	if err != nil {
@@ -171,10 +186,18 @@ func (s *enterServer) startFor(request initRequest, files []*os.File) (*supervis
 	if request.Outside {
 		start = s.start.outside
 	}
-	return start(Command{Args: fromOctets(request.Args), Dir: string(request.Dir), Env: fromOctets(request.Env)}, files)
+	cmd := Command{Args: fromOctets(request.Args), Dir: string(request.Dir), Env: fromOctets(request.Env), Terminal: request.Terminal}
+	if request.Debuggee {
+		var err error
+		if cmd.Env, err = s.debuggee(s.ctx, cmd.Env); err != nil {
+			return nil, nil, err
+		}
+	}
+	return start(cmd, files)
 }
 
 func (s *enterServer) close() {
+	s.cancel()
 	if s.listener == nil {
 		return
 	}
@@ -185,52 +208,4 @@ func (s *enterServer) close() {
 	}
 	s.mu.Unlock()
 	s.clients.Wait()
-}
-
-// runEnter is the client: it stays in the terminal for as long as the program runs.
-func runEnter(args []string, outside bool) int {
-	if len(args) < 2 {
-		return enterFailed(errors.New("usage: " + enterArg + " SOCKET PROGRAM [ARGUMENT]"))
-	}
-	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: args[0], Net: "unix"})
-	if err != nil {
-		return enterFailed(fmt.Errorf("the session has ended: %w", err))
-	}
-	defer func() { _ = conn.Close() }()
-	dir, err := os.Getwd()
-	if err != nil {
-		return enterFailed(err)
-	}
-	request := initRequest{Op: opStart, Args: toOctets(args[1:]), Dir: octets(dir), Env: toOctets(os.Environ()), Outside: outside}
-	if err := writeWire(conn, request, []int{0, 1, 2}); err != nil {
-		return enterFailed(err)
-	}
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
-	go func() {
-		for sig := range signals {
-			if number, ok := sig.(syscall.Signal); ok {
-				_ = writeWire(conn, initRequest{Op: opSignal, Signal: int(number)}, nil)
-			}
-		}
-	}()
-	for {
-		var reply initReply
-		files, err := readWire(conn, &reply)
-		closeAll(files)
-		switch {
-		case err != nil:
-			return enterFailed(fmt.Errorf("the session has ended: %w", err))
-		case reply.Error != "":
-			return enterFailed(errors.New(reply.Error))
-		case reply.Exited:
-			return reply.Status
-		}
-	}
-}
-
-// enterFailed tells the terminal; 127 is what a shell says of a command it can't start.
-func enterFailed(err error) int {
-	_, _ = fmt.Fprintln(os.Stderr, "kubetunnel:", err)
-	return 127
 }

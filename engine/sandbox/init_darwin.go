@@ -9,7 +9,9 @@ import (
 // and are found by their process group alone.
 func prepareInit() { _ = os.Chdir("/") }
 
-func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+func childAttributes(terminal bool) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: !terminal, Setsid: terminal, Setctty: terminal}
+}
 
 func initCommandPath() (string, error) { return os.Executable() }
 

@@ -17,7 +17,10 @@ func prepareInit() {
 }
 
 // childAttributes: a process group of its own, and the end when the init is killed.
-func childAttributes() *syscall.SysProcAttr {
+func childAttributes(terminal bool) *syscall.SysProcAttr {
+	if terminal {
+		return &syscall.SysProcAttr{Setsid: true, Setctty: true, Pdeathsig: syscall.SIGKILL}
+	}
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 

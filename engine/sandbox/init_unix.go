@@ -78,8 +78,9 @@ func (in *innerInit) run() int {
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, syscall.SIGCHLD)
 	endings := make(chan os.Signal, 1)
-	// A terminal's Ctrl-C and a closed terminal are tunnel-server's to answer. SIGTERM is meant for us.
-	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
+	// A terminal's Ctrl-C and a closed terminal are tunnel-server's to answer. They are taken
+	// and dropped: to ignore them would be inherited by every process here. SIGTERM is meant for us.
+	signal.Notify(make(chan os.Signal), syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
 	signal.Notify(endings, syscall.SIGTERM)
 
 	requests := make(chan initMessage)
@@ -182,7 +183,7 @@ func (in *innerInit) start(m initMessage) (int, error) {
 		Dir:   cmd.Dir,
 		Env:   cmd.Env,
 		Files: fds,
-		Sys:   childAttributes(),
+		Sys:   childAttributes(m.request.Terminal),
 	})
 	if err != nil {
 		return 0, err

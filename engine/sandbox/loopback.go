@@ -45,7 +45,7 @@ func newLoopback(ctx context.Context, cfg Config, log *slog.Logger) (*loopback, 
 		out.close()
 		return nil, err
 	}
-	b.enter, err = newEnterServer(cfg.Dir, starters{inside: startIn(b.super), outside: startIn(b.super)}, b.log)
+	b.enter, err = newEnterServer(cfg, starters{inside: startIn(b.super), outside: startIn(b.super)}, b.Environ, b.log)
 	if err != nil {
 		out.close()
 		_ = b.super.close(context.WithoutCancel(ctx), 0)

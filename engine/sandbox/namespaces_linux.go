@@ -137,7 +137,7 @@ func (n *namespaces) build(ctx context.Context, how variant) error {
 	}
 	n.device = reply.Device
 	n.link, n.diag = reply.files[0], &diagSocket{file: reply.files[1]}
-	n.enter, err = newEnterServer(n.cfg.Dir, starters{inside: n.startInside, outside: n.startOutside}, n.log)
+	n.enter, err = newEnterServer(n.cfg, starters{inside: n.startInside, outside: n.startOutside}, n.Environ, n.log)
 	return err
 }
 

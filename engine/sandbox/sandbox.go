@@ -48,6 +48,9 @@ type Config struct {
 	Pod *Pod
 	// Mode forces a mode, "" = the most faithful one that works here.
 	Mode Mode
+	// Debuggee gives the whole environment of a debuggee, from the one of who joins the
+	// sandbox and what the sandbox adds; it may wait for the pod. nil = it is the joiner's own.
+	Debuggee func(ctx context.Context, own, extra []string) ([]string, error)
 }
 
 // Command is a process to start in the sandbox.
@@ -65,6 +68,8 @@ type Command struct {
 	// Outside: the process gets the workstation's network and files, as a build of the
 	// debug adapter does; it ends with the sandbox all the same.
 	Outside bool
+	// Terminal: the process leads a session whose terminal is its standard input.
+	Terminal bool
 }
 
 // Process is a process in the sandbox, with whatever it starts.

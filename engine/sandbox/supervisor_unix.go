@@ -328,7 +328,7 @@ func (s *supervisor) start(path string, cmd Command, files []*os.File) (*childPr
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
 	reply, err := s.request(ctx, initRequest{
-		Op: opStart, Path: octets(path), Args: toOctets(cmd.Args), Dir: octets(cmd.Dir), Env: toOctets(cmd.Env), Files: len(files),
+		Op: opStart, Path: octets(path), Args: toOctets(cmd.Args), Dir: octets(cmd.Dir), Env: toOctets(cmd.Env), Files: len(files), Terminal: cmd.Terminal,
 	}, fds)
 	if err != nil {
 		return nil, err

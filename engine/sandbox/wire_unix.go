@@ -49,6 +49,10 @@ type initRequest struct {
 	Env  []octets `json:"env,omitempty"`
 	// Outside: a client of a sandbox wants the workstation's side.
 	Outside bool `json:"outside,omitempty"`
+	// Debuggee: it wants the environment of a debuggee, made from its own.
+	Debuggee bool `json:"debuggee,omitempty"`
+	// Terminal: the process leads the terminal that its standard input is.
+	Terminal bool `json:"terminal,omitempty"`
 	// Files counts the descriptors that come with the message.
 	Files  int `json:"files,omitempty"`
 	PID    int `json:"pid,omitempty"`

@@ -47,6 +47,9 @@ type Program struct {
 	Open func(kubeconfig string, terminal *Streams, log *slog.Logger) (Backend, error)
 	// DAP is the debug adapter of any DAP editor.
 	DAP func(ctx context.Context, opts DAPOptions) error
+	// Exec runs a command in a running session's sandbox, with this process's standard
+	// streams and signals, and gives its exit code. The session's name is "" for the only one.
+	Exec func(session string, args []string) (exitCode int, err error)
 }
 
 // DAPOptions is what the DAP face needs.

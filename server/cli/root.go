@@ -71,7 +71,7 @@ func (a *app) root() *cobra.Command {
 	p.StringVar(&a.kubeContext, "context", "", "context of the kubeconfig (default: the current one)")
 	p.StringVar(&a.logFile, "log-file", "", "write the log there (default: standard error)")
 	p.StringVar(&a.logLevel, "log-level", "warn", "debug, info, warn or error")
-	root.AddCommand(a.runCommand(), a.dapCommand(), a.installCommand(), a.uninstallCommand(), a.statusCommand(), a.revertCommand(), a.doctorCommand())
+	root.AddCommand(a.runCommand(), a.execCommand(), a.dapCommand(), a.installCommand(), a.uninstallCommand(), a.statusCommand(), a.revertCommand(), a.doctorCommand())
 	return root
 }
 

@@ -27,21 +27,31 @@ var inside = []struct{ name, script, want string }{
 func TestProcessFindsItselfInThePod(t *testing.T) {
 	ctx := testContext(t)
 	restored := remember(ctx, t, shop, "cart")
+	output, err := exec.CommandContext(ctx, world.Server, "--kubeconfig", kubeconfig, "run", "--service", shop+"/cart", "--", "sh", "-c", insideScript()).CombinedOutput() //nolint:gosec // our own
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	checkInside(t, string(output))
+	restored()
+	waitNothingLeft(ctx, t, shop)
+}
+
+// insideScript asks all the questions; checkInside looks at what it has printed.
+func insideScript() string {
 	var script strings.Builder
 	for _, q := range inside {
 		script.WriteString("printf '\\n== " + q.name + "\\n'\n" + q.script + " 2>&1\n")
 	}
-	output, err := exec.CommandContext(ctx, world.Server, "--kubeconfig", kubeconfig, "run", "--service", shop+"/cart", "--", "sh", "-c", script.String()).CombinedOutput() //nolint:gosec // our own
-	if err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
+	return script.String()
+}
+
+func checkInside(t *testing.T, output string) {
+	t.Helper()
 	for _, q := range inside {
-		_, after, _ := strings.Cut(string(output), "== "+q.name+"\n")
+		_, after, _ := strings.Cut(output, "== "+q.name+"\n")
 		answer, _, _ := strings.Cut(after, "\n== ")
 		if !strings.Contains(answer, q.want) {
 			t.Errorf("%s: %q, want %q in it", q.name, answer, q.want)
 		}
 	}
-	restored()
-	waitNothingLeft(ctx, t, shop)
 }

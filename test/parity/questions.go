@@ -20,7 +20,7 @@ var questions = join(
 		"env HOSTNAME", "env KUBERNETES_SERVICE_HOST", "env KUBERNETES_PORT_443_TCP_ADDR", "env WEB_SERVICE_PORT_TALK", "env PATH",
 		"env HOME", "env HTTP_PROXY", "env KUBECONFIG", "env WEB_SERVICE_HOST", "env WEB_PORT_53_UDP", "environ"),
 	raw("environment", "env POD_UID", "hostname", "address"),
-	of("process", "uname", "user", "groups", "cwd", "umask", "others", "status CapEff", "status CapBnd", "status CapAmb", "status NoNewPrivs", "status Seccomp",
+	of("process", "uname", "user", "groups", "cwd", "umask", "others", "status SigIgn", "status SigBlk", "status CapEff", "status CapBnd", "status CapAmb", "status NoNewPrivs", "status Seccomp",
 		"read /proc/1/comm", "memory"),
 	of("files",
 		"ls /etc/settings", "modes /etc/settings", "mode /etc/settings", "owner /etc/settings", "owner /etc/settings/banner.txt", "read /etc/settings/banner.txt",

@@ -11,9 +11,11 @@ import (
 
 	"k8s.io/klog/v2"
 
+	"github.com/kubetunnel/kubetunnel/engine"
 	"github.com/kubetunnel/kubetunnel/engine/debug"
 	"github.com/kubetunnel/kubetunnel/engine/sandbox"
 	"github.com/kubetunnel/kubetunnel/operator/version"
+	"github.com/kubetunnel/kubetunnel/protocol"
 	"github.com/kubetunnel/kubetunnel/server/cli"
 )
 
@@ -31,8 +33,22 @@ func main() {
 		Open: func(kubeconfig string, terminal *cli.Streams, log *slog.Logger) (cli.Backend, error) {
 			return newBackend(kubeconfig, terminal, log)
 		},
-		DAP: serveDAP,
+		DAP:  serveDAP,
+		Exec: execInSession,
 	}, os.Args[1:]))
+}
+
+// execInSession runs a command beside the debuggee of a session.
+func execInSession(session string, args []string) (exitCode int, err error) {
+	card, err := engine.FindHere(session)
+	if err != nil {
+		return 0, err
+	}
+	exitCode, err = sandbox.Join(card.Dir, args)
+	if err != nil {
+		return 0, protocol.Errorf(protocol.CodeProcessStartFailed, "%s can't be run in the session on Service %s/%s: %w", args[0], card.Namespace, card.Service, err)
+	}
+	return exitCode, nil
 }
 
 // serveDAP is one debug session for an editor that speaks DAP alone.

@@ -36,7 +36,13 @@ func newRooms(kubeconfig *cluster.Kubeconfig, folder string, terminal *cli.Strea
 			if err != nil {
 				return nil, err
 			}
-			box, err := sandbox.New(ctx, sandbox.Config{Dir: cfg.Dir, Cluster: cfg.Link, Mode: askedMode(), Forwards: forwards}, log)
+			box, err := sandbox.New(ctx, sandbox.Config{
+				Dir: cfg.Dir, Cluster: cfg.Link, Mode: askedMode(), Forwards: forwards,
+				Debuggee: func(ctx context.Context, own, extra []string) ([]string, error) {
+					pod, err := cfg.Environment(ctx)
+					return debug.MergeEnvironment(own, pod, extra, nil), err
+				},
+			}, log)
 			if err != nil {
 				return nil, protocol.Errorf(protocol.CodeSandboxFailed, "the sandbox can't be made: %w", err)
 			}
