@@ -70,7 +70,7 @@ test-operator: compiler build ## the controller's tests, on a real cluster witho
 .PHONY: test-e2e
 test-e2e: compiler images $(DELVE) ## end-to-end tests on a real cluster
 	@go build -race -trimpath -ldflags '$(LDFLAGS)' -o bin/race/ ./server/cmd/tunnel-server
-	@./scripts/test-e2e.sh $(ARGS)
+	@KUBETUNNEL_TOOLS=$(TOOLS) ./scripts/test-e2e.sh $(ARGS)
 
 .PHONY: parity
 parity: images ## what differs between a pod and a session; writes build/parity.json

@@ -7,5 +7,7 @@ if [ "${KUBETUNNEL_TEST_CLUSTER:-}" != existing ]; then
   trap 'bin/devcluster --name "${KUBETUNNEL_TEST_NAME:-kttest}" down' EXIT
 fi
 ./scripts/jdk.sh
+KUBETUNNEL_NODE=$(./scripts/node.sh "${KUBETUNNEL_TOOLS:?}/node")
+export KUBETUNNEL_NODE
 export KUBETUNNEL_E2E=1 KUBETUNNEL_TEST_SERVER=bin/race/tunnel-server
 bin/report -stream go test -json -race -count=1 -failfast -timeout 25m "$@" ./test/e2e/...

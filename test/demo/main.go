@@ -91,6 +91,7 @@ var told = []struct{ setting, from, want string }{
 	{"token", "a Secret", "13 characters"},
 	{"edition", "its image", "harvest"},
 	{"banner", "a mounted file", "Three for two on apples today"},
+	{"identity", "its token", "system:serviceaccount:shop:default"},
 }
 
 // line is one thing that was read, for people.

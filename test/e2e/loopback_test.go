@@ -31,6 +31,7 @@ func TestProgramsInModeLoopbackReachServicesAndMountedFiles(t *testing.T) {
 	}{
 		{name: "go", args: []string{"go", "run", "main.go"}},
 		{name: "node", args: []string{"node", "main.js"}},
+		{name: "node that heeds proxy variables", args: []string{os.Getenv("KUBETUNNEL_NODE"), "main.js"}, want: []string{"proxy variables: heeded"}},
 		{name: "java", args: []string{"java", "Main.java"}, env: "JAVA_TOOL_OPTIONS=-Dmine=kept",
 			want: []string{"URLConnection: {", "socket: HTTP/1.0 200", "own option: kept"}},
 	} {

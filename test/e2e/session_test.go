@@ -42,7 +42,7 @@ func TestF5HitsABreakpointAndStopPutsEverythingBack(t *testing.T) {
 	if err := <-answered; err != nil {
 		t.Fatal(err)
 	}
-	inPod := map[string]string{"currency": "EUR", "region": "eu-north", "token": "13 characters", "edition": "harvest", "banner": "Three for two on apples today"}
+	inPod := map[string]string{"currency": "EUR", "region": "eu-north", "token": "13 characters", "edition": "harvest", "banner": "Three for two on apples today", "identity": "system:serviceaccount:" + shop + ":default"}
 	for name, want := range inPod {
 		if answer.Settings[name] != want {
 			t.Errorf("%s is %q, in the pod %q", name, answer.Settings[name], want)

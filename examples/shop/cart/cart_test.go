@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -30,8 +31,13 @@ func TestCartAddsUpAndTellsWhatItWasTold(t *testing.T) {
 	if err := os.WriteFile(file, []byte("hello\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	token := filepath.Join(t.TempDir(), "token")
+	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"sub": "system:serviceaccount:shop:cart"}`))
+	if err := os.WriteFile(token, []byte("e30."+claims+".c2ln"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, value := range map[string]string{
-		"CURRENCY": "EUR", "REGION": "eu-north", "PAYMENT_TOKEN": "hidden!", "EDITION": "harvest", "BANNER_FILE": file,
+		"CURRENCY": "EUR", "REGION": "eu-north", "PAYMENT_TOKEN": "hidden!", "EDITION": "harvest", "BANNER_FILE": file, "IDENTITY_FILE": token,
 	} {
 		t.Setenv(name, value)
 	}
@@ -43,7 +49,7 @@ func TestCartAddsUpAndTellsWhatItWasTold(t *testing.T) {
 	if cart.Customer != "ann" || cart.Total != 15 || len(cart.Lines) != 3 {
 		t.Errorf("got %+v", cart)
 	}
-	if want := (Settings{"EUR", "eu-north", "7 characters", "harvest", "hello"}); cart.Settings != want {
+	if want := (Settings{"EUR", "eu-north", "7 characters", "harvest", "hello", "system:serviceaccount:shop:cart"}); cart.Settings != want {
 		t.Errorf("settings %+v, want %+v", cart.Settings, want)
 	}
 	if strings.Contains(answer.Body.String(), "hidden!") {
@@ -51,11 +57,12 @@ func TestCartAddsUpAndTellsWhatItWasTold(t *testing.T) {
 	}
 }
 
-func TestCartGoesOnWithoutItsFile(t *testing.T) {
+func TestCartGoesOnWithoutItsFiles(t *testing.T) {
 	prices(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"cents": 5}`)) })
 	t.Setenv("BANNER_FILE", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("IDENTITY_FILE", filepath.Join(t.TempDir(), "none"))
 	answer := ask(t, "/cart/ann")
-	if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), "no banner: open") {
+	if text := answer.Body.String(); answer.Code != http.StatusOK || !strings.Contains(text, "no banner: open") || !strings.Contains(text, "no token: open") {
 		t.Errorf("got %d, %s", answer.Code, answer.Body)
 	}
 }

@@ -9,6 +9,7 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 // has a proxy agent, which does no more than this for plain HTTP.
 function get(done) {
   if (major >= 24 || (major === 22 && minor >= 21)) {
+    console.log('proxy variables: heeded');
     return http.get(target, done);
   }
   const proxy = new URL(process.env.HTTP_PROXY);
