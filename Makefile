@@ -60,7 +60,8 @@ compiler:
 .PHONY: test-go
 test-go: compiler $(DELVE) ## unit tests, with the race detector
 	@./scripts/apparmor.sh $(APPARMOR)
-	@KUBETUNNEL_APPARMOR=$(APPARMOR) $(REPORT) go test -json -race ./...
+	@./scripts/lldb.sh
+	@KUBETUNNEL_PYTHON=$$(./scripts/python.sh $(TOOLS)/python) KUBETUNNEL_APPARMOR=$(APPARMOR) $(REPORT) go test -json -race ./...
 	@$(REPORT) -C test/devcluster go test -json -race ./...
 
 .PHONY: test-operator

@@ -8,6 +8,8 @@ if [ "${KUBETUNNEL_TEST_CLUSTER:-}" != existing ]; then
 fi
 ./scripts/jdk.sh
 KUBETUNNEL_NODE=$(./scripts/node.sh "${KUBETUNNEL_TOOLS:?}/node")
-export KUBETUNNEL_NODE
+KUBETUNNEL_PYTHON=$(./scripts/python.sh "$KUBETUNNEL_TOOLS/python")
+export KUBETUNNEL_NODE KUBETUNNEL_PYTHON
+./scripts/lldb.sh
 export KUBETUNNEL_E2E=1 KUBETUNNEL_TEST_SERVER=bin/race/tunnel-server
 bin/report -stream go test -json -race -count=1 -failfast -timeout 25m "$@" ./test/e2e/...

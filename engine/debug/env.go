@@ -80,6 +80,18 @@ func (v variables) merge(over variables) {
 	}
 }
 
+// gone are the names of those that are to be unset.
+func (v variables) gone() []string {
+	var names []string
+	for name, value := range v {
+		if value == nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // apply changes an environment.
 func (v variables) apply(env []string) []string {
 	var out []string

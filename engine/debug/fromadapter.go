@@ -13,6 +13,14 @@ import (
 
 // fromAdapter takes one message of the adapter.
 func (p *proxy) fromAdapter(m *message) {
+	if p.child != nil {
+		changed, err := p.child(m, p.expose)
+		if err != nil {
+			p.fail(asProtocolError(err, protocol.CodeSandboxLimit))
+		} else {
+			m = changed
+		}
+	}
 	switch m.kind {
 	case "response":
 		p.adapterResponse(m)

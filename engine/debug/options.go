@@ -85,5 +85,5 @@ func (o *Options) start(output func(category, text string)) adapterStart {
 }
 
 func (o *Options) proxyConfig() proxyConfig {
-	return proxyConfig{host: o.Host, log: o.Log, prepare: o.prepared, enter: o.Sandbox.Enter}
+	return proxyConfig{host: o.Host, log: o.Log, prepare: o.prepared, enter: o.Sandbox.Enter, expose: o.Sandbox.Expose, child: lookup(o.Adapter).child}
 }

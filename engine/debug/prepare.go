@@ -45,6 +45,9 @@ func (o *Options) prepared(arguments json.RawMessage, pod []string) (json.RawMes
 	if f := c.text("adapterEnv"); f != "" {
 		form = envForm(f)
 	}
+	if gone := vars.gone(); len(gone) > 0 && entry.unset != nil && form == envList {
+		entry.unset(c, gone)
+	}
 	c.set(entry.envMember, vars.encode(form))
 	for _, ours := range []string{"kubetunnel", "adapter", "adapterTransport", "adapterEnv", "adapterCwd"} {
 		delete(c.values, ours)

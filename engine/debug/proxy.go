@@ -36,6 +36,10 @@ type proxyConfig struct {
 	prepare func(arguments json.RawMessage, pod []string) (json.RawMessage, error)
 	// enter gives the command line by which a terminal of the editor joins the sandbox.
 	enter func(args []string) ([]string, error)
+	// expose makes a port of the workstation that leads to one inside the sandbox, and
+	// child changes what the adapter tells of a child's; both may be nil.
+	expose func(port int) (int, error)
+	child  func(m *message, expose func(port int) (int, error)) (*message, error)
 	// patience is what the adapter gets to end its debuggee; 0 = disconnectTime.
 	patience time.Duration
 	// last: nobody waits for the editor to come back after a restart.

@@ -59,6 +59,11 @@ type adapter struct {
 	// builds: the adapter builds with the Go toolchain under the launch arguments' own
 	// environment, so the build needs to be shielded from the pod's.
 	builds bool
+	// unset takes variables out of the debuggee's environment where env can't.
+	unset func(c *config, names []string)
+	// child leads the editor to the debugger of a child process: it changes what the
+	// adapter tells of its port inside the sandbox to one that expose makes outside.
+	child func(m *message, expose func(port int) (int, error)) (*message, error)
 	// finish completes launch arguments for this session: dir is its private folder.
 	finish func(c *config, dir string)
 
@@ -71,7 +76,7 @@ type adapter struct {
 
 // registry is the table of adapters.
 func registry() []*adapter {
-	return []*adapter{delveAdapter(), commandAdapter()}
+	return []*adapter{delveAdapter(), debugpyAdapter(), lldbAdapter(), commandAdapter()}
 }
 
 // Adapters lists the debug types that can be proxied or launched.

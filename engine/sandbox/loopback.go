@@ -109,6 +109,9 @@ func (b *loopback) Start(ctx context.Context, cmd Command) (Process, error) {
 	return b.launch(ctx, b.super, path, cmd)
 }
 
+// Expose: the listeners are the workstation's own.
+func (b *loopback) Expose(port int) (int, error) { return port, b.open() }
+
 func (b *loopback) Close(ctx context.Context) error { return b.closeWith(ctx, b.shutdown) }
 
 // shutdown ends the processes first, so that none of them sees its network go.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"sync"
@@ -329,6 +330,14 @@ func (n *namespaces) outside() (*supervisor, error) {
 		n.host = super
 	}
 	return n.host, nil
+}
+
+// Expose listens on a port of the kernel's choice, beside the forwards.
+func (n *namespaces) Expose(port int) (int, error) {
+	if err := n.open(); err != nil {
+		return 0, err
+	}
+	return n.forwards.expose(port, func(ctx context.Context) (net.Conn, error) { return n.Dial(ctx, netip.AddrPort{}, port) })
 }
 
 // listeners lists the namespace's listening sockets.

@@ -40,6 +40,8 @@ type outbound struct {
 	mu     sync.Mutex
 	conns  map[net.Conn]struct{}
 	closed bool
+	// exposed are the ports inside that have one here.
+	exposed map[int]int
 }
 
 func newOutbound(ctx context.Context, cfg Config, log *slog.Logger) (*outbound, error) {
@@ -56,7 +58,7 @@ func newOutbound(ctx context.Context, cfg Config, log *slog.Logger) (*outbound, 
 
 // newForwards is an outbound of the forwards alone.
 func newForwards(ctx context.Context, cfg Config, log *slog.Logger) (*outbound, error) {
-	o := &outbound{cluster: cfg.Cluster, user: userProxyFromEnvironment(), log: log, conns: map[net.Conn]struct{}{}}
+	o := &outbound{cluster: cfg.Cluster, user: userProxyFromEnvironment(), log: log, conns: map[net.Conn]struct{}{}, exposed: map[int]int{}}
 	// The sandbox outlives the call that makes it.
 	o.ctx, o.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := o.forward(ctx, cfg.Forwards); err != nil {
@@ -182,17 +184,50 @@ func (o *outbound) dialOut(ctx context.Context, scheme, address string) (net.Con
 }
 
 func (o *outbound) serveForward(conn net.Conn, target string) {
-	var far net.Conn
-	err := errors.New("no cluster")
-	if o.cluster != nil {
-		far, err = o.cluster.DialContext(o.ctx, "tcp", target)
-	}
+	o.lead(conn, target, func(ctx context.Context) (net.Conn, error) {
+		if o.cluster == nil {
+			return nil, errors.New("no cluster")
+		}
+		return o.cluster.DialContext(ctx, "tcp", target)
+	})
+}
+
+// lead connects a connection to where dial leads; one that can't be had is reset.
+func (o *outbound) lead(conn net.Conn, target string, dial func(context.Context) (net.Conn, error)) {
+	far, err := dial(o.ctx)
 	if err != nil {
 		o.log.Info("forward refused", "target", target, "error", err)
 		resetConn(conn)
 		return
 	}
 	o.relay(conn, far)
+}
+
+// expose gives the port here that leads to one inside.
+func (o *outbound) expose(port int, dial func(context.Context) (net.Conn, error)) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if here, known := o.exposed[port]; known {
+		return here, nil
+	}
+	if o.closed {
+		return 0, ErrClosed
+	}
+	l, err := o.listener(o.ctx, 0)
+	if err != nil {
+		return 0, fmt.Errorf("a port for the session's port %d: %w", port, err)
+	}
+	address, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		_ = l.Close()
+		return 0, fmt.Errorf("a port for the session's port %d: %v is none", port, l.Addr())
+	}
+	o.forwards = append(o.forwards, l)
+	o.exposed[port] = address.Port
+	o.tasks.Go(func() {
+		o.accept(l, func(conn net.Conn) { o.lead(conn, fmt.Sprintf("127.0.0.1:%d", port), dial) })
+	})
+	return address.Port, nil
 }
 
 // resetConn makes the peer see a reset rather than an orderly end.
@@ -247,7 +282,10 @@ func (o *outbound) close() {
 		return
 	}
 	o.cancel()
-	for _, l := range append([]net.Listener{o.socks, o.web}, o.forwards...) {
+	o.mu.Lock()
+	listeners := append([]net.Listener{o.socks, o.web}, o.forwards...)
+	o.mu.Unlock()
+	for _, l := range listeners {
 		if l != nil {
 			_ = l.Close()
 		}

@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
@@ -17,18 +15,7 @@ import (
 // cartSource is the file that is debugged, and the line of its breakpoint.
 func cartSource(t *testing.T) (path string, line int) {
 	t.Helper()
-	path = filepath.Join(world.Root, "examples", "shop", "cart", "main.go")
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, text := range strings.Split(string(content), "\n") {
-		if strings.Contains(text, "// breakpoint here") {
-			return path, i + 1
-		}
-	}
-	t.Fatal("no line for a breakpoint")
-	return "", 0
+	return breakpointIn(t, filepath.Join(world.Root, "examples", "shop", "cart", "main.go"))
 }
 
 // cartLaunch is a launch of cart under the debugger, as people write it, and its

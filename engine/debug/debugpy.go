@@ -1,0 +1,137 @@
+package debug
+
+import (
+	"encoding/json"
+	"fmt"
+	"os/exec"
+
+	"github.com/kubetunnel/kubetunnel/protocol"
+)
+
+// debugpyAdapter is debugpy, with launch configurations as people write them for the
+// Python extension of VS Code.
+func debugpyAdapter() *adapter {
+	return &adapter{
+		name:        "debugpy",
+		aliases:     []string{"python"},
+		mode:        protocol.ModeProxy,
+		resolve:     resolveDebugpy,
+		find:        findDebugpy,
+		versionArgs: []string{"--version"},
+		transport:   func(*config) transport { return transportStdio },
+		dir:         func(c *config) string { return c.text("cwd") },
+		envMember:   "env",
+		env:         envObject,
+		child:       exposeDebugpyChild,
+	}
+}
+
+func resolveDebugpy(c *config) {
+	if c.text("request") == "attach" {
+		c.bad("request", "a running process can't be moved into a session: use \"launch\", so that the program is started with the pod's environment and network")
+		return
+	}
+	c.list("args")
+	for _, field := range []string{"stopOnEntry", "justMyCode", "subProcess", "noDebug", "redirectOutput"} {
+		c.flag(field)
+	}
+	if c.flag("sudo") {
+		c.bad("sudo", "a session belongs to its user: leave it out")
+	}
+	switch console := c.text("console"); console {
+	case "", "internalConsole", "integratedTerminal", "externalTerminal":
+	default:
+		c.bad("console", "must be \"internalConsole\", \"integratedTerminal\" or \"externalTerminal\", not %q", console)
+	}
+	resolveDebugpyProgram(c)
+	if !c.has("cwd") && c.folder != "" {
+		c.set("cwd", c.folder)
+	} else if cwd := c.path("cwd", ""); cwd != "" {
+		c.set("cwd", cwd)
+	}
+	for _, field := range []string{"python", "pythonPath"} {
+		if args := words(c, field); len(args) > 0 {
+			if _, err := exec.LookPath(args[0]); err != nil {
+				c.bad(field, "there is no interpreter %s: %v", args[0], cause(err))
+			}
+		}
+	}
+	envFiles(c)
+}
+
+// resolveDebugpyProgram: exactly one of program, module and code tells what to run.
+func resolveDebugpyProgram(c *config) {
+	named := 0
+	for _, field := range []string{"program", "module", "code"} {
+		if c.has(field) {
+			named++
+		}
+	}
+	switch {
+	case named == 0:
+		c.bad("program", "is missing: write the script to debug, such as \"${workspaceFolder}/app.py\", or \"module\": \"flask\"")
+	case named > 1:
+		c.bad("program", "only one of \"program\", \"module\" and \"code\" may be there")
+	case c.has("program"):
+		if path := c.path("program", ""); path != "" {
+			c.set("program", path)
+		}
+	case c.has("module"):
+		c.text("module")
+	}
+}
+
+func findDebugpy(c *config, env []string) ([]string, *protocol.Error) {
+	interpreter := python(c, env)
+	if len(interpreter) == 0 {
+		return nil, noPython()
+	}
+	if args := debugpyOf(interpreter, env); args != nil {
+		return args, nil
+	}
+	return nil, noDebugpy(interpreter)
+}
+
+// exposeDebugpyChild leads the editor to the debugger of a child process: debugpy tells
+// its own TCP port, which is inside the sandbox, either by the request startDebugging or
+// by an event of its own.
+func exposeDebugpyChild(m *message, expose func(port int) (int, error)) (*message, error) {
+	switch {
+	case m.kind == "request" && m.command == "startDebugging":
+		arguments := rawObject(m.get("arguments"))
+		changed, err := exposeConnect(arguments["configuration"], expose)
+		if err != nil || changed == nil {
+			return m, err
+		}
+		whole, err := setMember(m.get("arguments"), "configuration", changed)
+		if err != nil {
+			return nil, err
+		}
+		return m.replaced("arguments", whole)
+	case m.kind == "event" && m.event == "debugpyAttach":
+		changed, err := exposeConnect(m.get("body"), expose)
+		if err != nil || changed == nil {
+			return m, err
+		}
+		return m.replaced("body", changed)
+	}
+	return m, nil
+}
+
+// exposeConnect replaces "connect": {"host", "port"} of a configuration; nil when there is none.
+func exposeConnect(configuration json.RawMessage, expose func(port int) (int, error)) (json.RawMessage, error) {
+	var at struct {
+		Connect *struct {
+			Host string `json:"host"`
+			Port int    `json:"port"`
+		} `json:"connect"`
+	}
+	if json.Unmarshal(configuration, &at) != nil || at.Connect == nil {
+		return nil, nil
+	}
+	port, err := expose(at.Connect.Port)
+	if err != nil {
+		return nil, fmt.Errorf("the debugger of a child process can't be reached: %w", err)
+	}
+	return setMember(configuration, "connect", fmt.Appendf(nil, `{"host":"127.0.0.1","port":%d}`, port))
+}

@@ -1,0 +1,105 @@
+package debug
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/kubetunnel/kubetunnel/engine/sandbox"
+	"github.com/kubetunnel/kubetunnel/protocol"
+)
+
+// lldbAdapter is LLVM's own adapter, lldb-dap (lldb-vscode until LLVM 17), for C, C++,
+// Rust and what else has DWARF.
+func lldbAdapter() *adapter {
+	return &adapter{
+		name:      "lldb-dap",
+		aliases:   []string{"lldb-vscode"},
+		mode:      protocol.ModeProxy,
+		resolve:   resolveLLDB,
+		find:      findLLDB,
+		transport: func(*config) transport { return transportStdio },
+		dir:       func(*config) string { return "" },
+		envMember: "env",
+		env:       envList,
+		unset:     unsetLLDB,
+	}
+}
+
+func resolveLLDB(c *config) {
+	if c.text("request") == "attach" {
+		c.bad("request", "a running process can't be moved into a session: use \"launch\", so that the program is started with the pod's environment and network")
+		return
+	}
+	c.list("args")
+	for _, field := range []string{"initCommands", "preRunCommands", "stopCommands", "exitCommands"} {
+		c.list(field)
+	}
+	c.flag("stopOnEntry")
+	c.flag("runInTerminal")
+	if !c.has("program") {
+		c.bad("program", "is missing: write the binary to debug, such as \"${workspaceFolder}/build/server\"")
+		return
+	}
+	if program := c.path("program", ""); program != "" {
+		if _, err := exec.LookPath(program); err != nil {
+			c.bad("program", "%s: %v: build it first, with debug information", program, cause(err))
+		}
+		c.set("program", program)
+	}
+	if c.has("cwd") {
+		c.set("cwd", c.path("cwd", ""))
+	} else if c.folder != "" {
+		c.set("cwd", c.folder)
+	}
+	envFiles(c)
+}
+
+// lldbName are the adapter's names, with the version that distributions add.
+var lldbName = regexp.MustCompile(`^lldb-(?:dap|vscode)(?:-(\d+))?$`)
+
+// findLLDB takes "lldbDapPath", else the plain name in PATH, else the highest version there.
+func findLLDB(c *config, env []string) ([]string, *protocol.Error) {
+	if path := c.text("lldbDapPath"); path != "" {
+		if _, err := exec.LookPath(path); err != nil {
+			return nil, protocol.Errorf(protocol.CodeAdapterMissing, "the debugger is not at %s, where \"lldbDapPath\" says: %w", path, cause(err))
+		}
+		return []string{path}, nil
+	}
+	for _, name := range []string{"lldb-dap", "lldb-vscode"} {
+		if path, err := sandbox.LookPath(name, "", env); err == nil {
+			return []string{path}, nil
+		}
+	}
+	highest, best := -1, ""
+	for _, folder := range filepath.SplitList(getEnv(env, "PATH")) {
+		found, _ := filepath.Glob(filepath.Join(folder, "lldb-*")) // a folder with what is special in a pattern has none
+		slices.Sort(found)
+		for _, path := range found {
+			match := lldbName.FindStringSubmatch(filepath.Base(path))
+			if match == nil {
+				continue
+			}
+			if version, err := strconv.Atoi(match[1]); err == nil && version > highest {
+				highest, best = version, path
+			}
+		}
+	}
+	if best == "" {
+		return nil, protocol.Errorf(protocol.CodeAdapterMissing, "the debugger lldb-dap is not in PATH").
+			WithFix(protocol.Fix{Title: "Install LLDB", Command: "apt-get install lldb"})
+	}
+	return []string{best}, nil
+}
+
+// unsetLLDB: a list of variables can't take one out; a setting of the debugger can.
+func unsetLLDB(c *config, names []string) {
+	commands := c.list("initCommands")
+	for _, name := range names {
+		commands = append(commands, fmt.Sprintf("settings append target.unset-env-vars %q", name))
+	}
+	c.set("initCommands", commands)
+}
