@@ -46,6 +46,7 @@ test: ## everything: lint, unit tests, end-to-end tests on a real cluster
 lint: $(GOLANGCI) ## formatting and linters
 	@$(GOLANGCI) run ./...
 	@cd test/devcluster && $(GOLANGCI) run --config ../../.golangci.yml ./...
+	@cd test/chart && $(GOLANGCI) run --config ../../.golangci.yml ./...
 
 .PHONY: cross
 cross: ## build and vet what runs on workstations, for each system and processor
@@ -73,6 +74,10 @@ test-e2e: compiler images $(DELVE) ## end-to-end tests on a real cluster
 	@go build -race -trimpath -ldflags '$(LDFLAGS)' -o bin/race/ ./server/cmd/tunnel-server
 	@KUBETUNNEL_TOOLS=$(TOOLS) ./scripts/test-e2e.sh $(ARGS)
 
+.PHONY: test-chart
+test-chart: compiler images ## the Helm chart's tests, by the real Helm, on a real cluster
+	@./scripts/test-chart.sh $(ARGS)
+
 .PHONY: parity
 parity: images ## what differs between a pod and a session; writes build/parity.json
 	@./scripts/parity-image.sh
@@ -90,6 +95,7 @@ fuzz: ## run each fuzz target for FUZZTIME
 .PHONY: generate
 generate: ## write what is generated
 	go generate ./protocol ./operator/api/...
+	cd test/chart && go run ./generate
 
 .PHONY: clean
 clean: ## remove what was built, and a cluster that was left up

@@ -73,7 +73,7 @@ func rich() (*corev1.Service, *App) {
 
 func richTemplate(inherit bool) corev1.PodTemplateSpec {
 	svc, app := rich()
-	b := blueprint{names: namesFor(svc.UID, svc.Name), service: svc, selector: svc.Spec.Selector, app: app, inherit: inherit, settings: Settings{Image: "agent:1"}}
+	b := blueprint{names: namesFor(svc.UID, svc.Name), service: svc, selector: svc.Spec.Selector, app: app, inherit: inherit, settings: Settings{Image: "agent:1", Inherit: InheritAll}}
 	return b.podTemplate()
 }
 
@@ -211,7 +211,7 @@ func TestPortsOfTheAgent(t *testing.T) {
 
 func TestWhatTheTwinLacksIsTold(t *testing.T) {
 	svc, app := rich()
-	b := blueprint{names: namesFor(svc.UID, svc.Name), service: svc, app: app, inherit: true}
+	b := blueprint{names: namesFor(svc.UID, svc.Name), service: svc, app: app, inherit: true, settings: Settings{Inherit: InheritAll}}
 	want := []string{
 		"/scratch is empty: it is a scratch volume of each pod",
 		"/db is missing: PersistentVolumeClaim db can be mounted by the app alone",

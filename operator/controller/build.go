@@ -55,7 +55,7 @@ func (p *planner) blueprint() blueprint {
 	inherit := slices.ContainsFunc(p.ruling.winners, func(in v1alpha1.Intercept) bool { return in.Spec.Inherit })
 	return blueprint{
 		names: p.n, service: p.w.Service, selector: p.selector, app: p.w.App,
-		inherit: inherit && p.w.Settings.AllowInherit, settings: p.w.Settings,
+		inherit: inherit && p.w.Settings.Inherit.any(), settings: p.w.Settings,
 	}
 }
 
@@ -112,7 +112,7 @@ func (p *planner) connect() {
 	for _, in := range p.ruling.winners {
 		c := control.Client{
 			Intercept: string(in.UID), Key: tunnel.PublicKey(in.Spec.Client.Key),
-			Inherit: in.Spec.Inherit && p.w.Settings.AllowInherit, LeaseMillis: int64(in.Spec.LeaseSeconds) * 1000,
+			Inherit: in.Spec.Inherit && p.w.Settings.Inherit.any(), LeaseMillis: int64(in.Spec.LeaseSeconds) * 1000,
 		}
 		for _, port := range in.Spec.Ports {
 			c.Ports = append(c.Ports, port.Port)

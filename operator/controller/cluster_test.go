@@ -133,8 +133,8 @@ func (k *cluster) startOperator() {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	go func() {
 		done <- Run(ctx, Options{
-			Config: k.config, Key: k.key, Log: log, MetricsAddress: "0", Namespaces: []string{k.namespace}, Dial: k.dial, workers: 2,
-			Settings: Settings{Image: "agent:test", PullPolicy: corev1.PullNever, AllowInherit: true},
+			Config: k.config, Key: k.key, Log: log, Namespaces: []string{k.namespace}, Dial: k.dial, workers: 2,
+			Settings: Settings{Image: "agent:test", PullPolicy: corev1.PullNever, Inherit: InheritAll},
 		})
 	}()
 	var once sync.Once

@@ -86,7 +86,7 @@ func judgeOne(w *World, in *v1alpha1.Intercept, selector map[string]string) verd
 	if accepted(in) {
 		return verdict{}
 	}
-	if in.Spec.Inherit && !w.Settings.AllowInherit {
+	if in.Spec.Inherit && !w.Settings.Inherit.any() {
 		return refuse(v1alpha1.ReasonInheritDisabled, "the operator's settings do not allow to inherit an app's environment, files and identity; ask for an intercept without (inherit: false)")
 	}
 	return judgeApp(w, in)

@@ -25,7 +25,7 @@ func TestRefusals(t *testing.T) {
 		"unknown port":           {intercept0(func(in *v1alpha1.Intercept) { in.Spec.Ports[0].Port = 81 }), v1alpha1.ReasonUnknownPort},
 		"a name that nobody has": {func(w *World) { w.App.Template.Spec.Containers[0].Ports = nil }, v1alpha1.ReasonUnresolvedPort},
 		"no pod":                 {func(w *World) { w.App = &App{} }, v1alpha1.ReasonNoOrigin},
-		"inherit is disabled":    {func(w *World) { w.Settings.AllowInherit = false }, v1alpha1.ReasonInheritDisabled},
+		"inherit is disabled":    {func(w *World) { w.Settings.Inherit = Inherit{} }, v1alpha1.ReasonInheritDisabled},
 		"UDP asked for":          {firstPort(func(p *corev1.ServicePort) { p.Protocol = corev1.ProtocolUDP }), v1alpha1.ReasonProtocol},
 		"SCTP beside it": {func(w *World) {
 			w.Service.Spec.Ports = append(w.Service.Spec.Ports, corev1.ServicePort{Port: 9, Protocol: corev1.ProtocolSCTP})

@@ -32,7 +32,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -49,9 +48,6 @@ type Options struct {
 	// Key is the operator's.
 	Key tunnel.PrivateKey
 	Log *slog.Logger
-	// HealthAddress serves /healthz and /readyz, "" for nowhere; MetricsAddress "0" for none.
-	HealthAddress  string
-	MetricsAddress string
 	// Namespaces restricts the operator to some; none means all.
 	Namespaces []string
 	// Dial replaces the way to an agent's control port, for tests.
@@ -120,26 +116,18 @@ func newManager(o Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make client: %w", err)
 	}
-	health := o.HealthAddress
-	if health == "" {
-		health = "0"
-	}
 	manager, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: s, Logger: logr.FromSlogHandler(o.Log.Handler()),
-		MapperProvider:         func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return mapper(), nil },
-		Cache:                  cacheOptions(o, goneBy(direct)),
-		Metrics:                metricsserver.Options{BindAddress: o.MetricsAddress},
-		HealthProbeBindAddress: health,
+		MapperProvider: func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return mapper(), nil },
+		Cache:          cacheOptions(o, goneBy(direct)),
+		// Served by the program, also while another operator leads.
+		Metrics:                metricsserver.Options{BindAddress: "0"},
+		HealthProbeBindAddress: "0",
 		// The plain queue: the other one leaves a goroutine behind when it is shut down with work in it.
 		Controller: ctrlconfig.Controller{SkipNameValidation: new(true), UsePriorityQueue: new(false)},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make manager: %w", err)
-	}
-	for name, add := range map[string]func(string, healthz.Checker) error{"ping": manager.AddHealthzCheck, "ready": manager.AddReadyzCheck} {
-		if err := add(name, healthz.Ping); err != nil {
-			return nil, fmt.Errorf("add check %s: %w", name, err)
-		}
 	}
 	return manager, nil
 }

@@ -37,7 +37,10 @@ func appContainer(svc *corev1.Service, template *corev1.PodTemplateSpec) *corev1
 func (b blueprint) addTwin(t *corev1.PodTemplateSpec) {
 	pod := &t.Spec
 	from, app := b.app.Template, appContainer(b.service, b.app.Template)
-	pod.ServiceAccountName = from.Spec.ServiceAccountName
+	allowed := b.settings.Inherit
+	if allowed.Identity {
+		pod.ServiceAccountName = from.Spec.ServiceAccountName
+	}
 	pod.EnableServiceLinks = from.Spec.EnableServiceLinks
 	pod.SecurityContext = twinPodSecurity(from.Spec.SecurityContext)
 	volumes, mounts := b.volumes(app)
@@ -50,12 +53,13 @@ func (b blueprint) addTwin(t *corev1.PodTemplateSpec) {
 		Name: twinContainer, Image: app.Image, ImagePullPolicy: app.ImagePullPolicy,
 		Command:         []string{twinBinary, "twin", "--socket", twinSocket, "--mounts", mountList(mounts, volumes)},
 		WorkingDir:      app.WorkingDir,
-		Env:             twinEnv(app, from),
-		EnvFrom:         app.EnvFrom,
 		VolumeMounts:    append(mounts, corev1.VolumeMount{Name: sharedVolume, MountPath: sharedPath}),
 		SecurityContext: app.SecurityContext,
 		Resources:       twinResources(app, volumes),
 	})
+	if twin := &pod.Containers[len(pod.Containers)-1]; allowed.Environment {
+		twin.Env, twin.EnvFrom = twinEnv(app, from), app.EnvFrom
+	}
 }
 
 // twinPodSecurity takes over whom the app's container runs as and what groups its files have.

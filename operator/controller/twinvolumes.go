@@ -20,10 +20,10 @@ func (b blueprint) volumes(app *corev1.Container) ([]corev1.Volume, []corev1.Vol
 	}
 	var volumes []corev1.Volume
 	var mounts []corev1.VolumeMount
-	added, token := map[string]bool{}, b.app.Token
+	added, token := map[string]bool{}, b.app.Token && b.settings.Inherit.Identity
 	for _, m := range app.VolumeMounts {
 		v, known := byName[m.Name]
-		if !known || b.unshared(v) != "" {
+		if !known || b.unshared(v) != "" || !b.settings.allows(m, v) {
 			continue
 		}
 		if m.MountPath == tokenPath {
@@ -32,7 +32,7 @@ func (b blueprint) volumes(app *corev1.Container) ([]corev1.Volume, []corev1.Vol
 		mounts = append(mounts, m)
 		if !added[v.Name] {
 			added[v.Name] = true
-			volumes = append(volumes, twinVolume(v))
+			volumes = append(volumes, twinVolume(b.settings.Inherit.withoutTokens(v)))
 		}
 	}
 	if token {
@@ -134,7 +134,7 @@ func (b blueprint) notes() []string {
 	if !b.inherit {
 		return nil
 	}
-	var notes []string
+	notes := b.settings.Inherit.missing()
 	app := appContainer(b.service, b.app.Template)
 	byName := map[string]corev1.Volume{}
 	for _, v := range b.app.Template.Spec.Volumes {
@@ -145,6 +145,10 @@ func (b blueprint) notes() []string {
 		switch {
 		case !known:
 			notes = append(notes, fmt.Sprintf("%s is missing: each of the app's pods has a volume of its own there", m.MountPath))
+		case !b.settings.Inherit.Files:
+			// Said once, for all of them.
+		case !b.settings.allows(m, v):
+			notes = append(notes, fmt.Sprintf("%s is missing: the operator's settings keep from agents what it is made of", m.MountPath))
 		case b.unshared(v) != "":
 			notes = append(notes, fmt.Sprintf("%s is missing: %s", m.MountPath, b.unshared(v)))
 		case v.EmptyDir != nil || v.Ephemeral != nil:

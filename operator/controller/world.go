@@ -100,8 +100,8 @@ type Settings struct {
 	Image string
 	// PullPolicy of that image.
 	PullPolicy corev1.PullPolicy
-	// AllowInherit: twins may be made.
-	AllowInherit bool
+	// Inherit is what twins may have.
+	Inherit Inherit
 	// OperatorKey is our public key as text.
 	OperatorKey string
 }

@@ -30,7 +30,7 @@ func interceptedWorld(t *testing.T, changes ...change) World {
 	svc.UID, svc.ResourceVersion = "svc-1", "100"
 	w := World{
 		Now: noon, Key: types.NamespacedName{Namespace: "shop", Name: "cart"}, Service: svc,
-		Settings: Settings{Image: "agent:1", PullPolicy: corev1.PullIfNotPresent, AllowInherit: true, OperatorKey: "ed25519:operator"},
+		Settings: Settings{Image: "agent:1", PullPolicy: corev1.PullIfNotPresent, Inherit: InheritAll, OperatorKey: "ed25519:operator"},
 		App: &App{ReadyPods: 1, Selector: svc.Spec.Selector, Template: &corev1.PodTemplateSpec{
 			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "cart"}},
 			Spec: corev1.PodSpec{Containers: []corev1.Container{{

@@ -1,16 +1,18 @@
 // Package manifests has all that is installed in a cluster: the Intercept type,
-// the operator with its rights, and the rules on who may intercept what.
+// the operator with its rights, and the rules on who may intercept what. It is the
+// Helm chart with its default values, as install.yaml, so that no program needs Helm.
 //
 // It imports apimachinery and operator/api, and no client.
 package manifests
 
 import (
 	"bytes"
-	"embed"
+	_ "embed" // install.yaml
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -19,12 +21,8 @@ import (
 	"github.com/kubetunnel/kubetunnel/operator/version"
 )
 
-//go:embed kubetunnel.dev_intercepts.yaml rbac.yaml admission.yaml deployment.yaml
-var files embed.FS
-
-// order is that of installing: the Namespace before what is in it, the type and
-// the rules before the operator that relies on them.
-var order = []string{"kubetunnel.dev_intercepts.yaml", "rbac.yaml", "admission.yaml", "deployment.yaml"}
+//go:embed install.yaml
+var install []byte
 
 // VersionAnnotation, on the operator's Deployment, has the version as it is; a label can't hold every one.
 const VersionAnnotation = "kubetunnel.dev/version"
@@ -65,17 +63,9 @@ func DefaultImage(version string) string { return "kubetunnel.dev/kubetunnel:" +
 // Objects are all objects to apply, in the order to apply them.
 func Objects(options Options) ([]unstructured.Unstructured, error) {
 	options = options.withDefaults()
-	var out []unstructured.Unstructured
-	for _, name := range order {
-		content, err := fs.ReadFile(files, name)
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, err)
-		}
-		objects, err := decode(content)
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, err)
-		}
-		out = append(out, objects...)
+	out, err := decode(install)
+	if err != nil {
+		return nil, fmt.Errorf("read the manifest: %w", err)
 	}
 	for i := range out {
 		label(&out[i], options)
@@ -130,11 +120,30 @@ func configure(u *unstructured.Unstructured, o Options) error {
 		return errors.New("the container is not an object")
 	}
 	c["image"], c["imagePullPolicy"] = o.Image, o.PullPolicy
-	c["args"] = []any{
-		"--agent-image=" + o.Image, "--agent-image-pull-policy=" + o.PullPolicy,
-		fmt.Sprintf("--allow-inherit=%t", !o.DenyInherit), "--log-level=" + o.LogLevel,
+	set := map[string]string{"agent-image": o.Image, "agent-image-pull-policy": o.PullPolicy, "log-level": o.LogLevel}
+	if o.DenyInherit {
+		set["inherit"] = ""
+	}
+	args, _, err := unstructured.NestedStringSlice(c, "args")
+	if err != nil {
+		return err
+	}
+	if err := unstructured.SetNestedStringSlice(c, withFlags(args, set), "args"); err != nil {
+		return err
 	}
 	return unstructured.SetNestedSlice(u.Object, containers, "spec", "template", "spec", "containers")
+}
+
+// withFlags gives flags that are among args other values.
+func withFlags(args []string, set map[string]string) []string {
+	out := slices.Clone(args)
+	for i, arg := range out {
+		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+		if value, ok := set[name]; ok {
+			out[i] = "--" + name + "=" + value
+		}
+	}
+	return out
 }
 
 // labelValue makes a version fit into a label: 63 characters of a small alphabet.

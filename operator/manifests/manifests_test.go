@@ -47,7 +47,7 @@ func TestWhatIsInstalledAndInWhichOrder(t *testing.T) {
 		}
 	}
 	want := "CustomResourceDefinition Namespace ServiceAccount ClusterRole ClusterRoleBinding Role RoleBinding ClusterRole " +
-		"ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding Deployment"
+		"ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding PodDisruptionBudget Deployment"
 	if got := strings.Join(kinds, " "); got != want {
 		t.Fatalf("%s\nwant %s", got, want)
 	}
@@ -60,7 +60,7 @@ func TestOptionsReachTheDeployment(t *testing.T) {
 	if c.Image != "reg/kt:1" || c.ImagePullPolicy != "Never" {
 		t.Errorf("%+v", c)
 	}
-	if want := []string{"--agent-image=reg/kt:1", "--agent-image-pull-policy=Never", "--allow-inherit=false", "--log-level=debug"}; !slices.Equal(c.Args, want) {
+	if want := []string{"--agent-image=reg/kt:1", "--agent-image-pull-policy=Never", "--inherit=", "--log-level=debug"}; !slices.Equal(c.Args, want) {
 		t.Errorf("%q", c.Args)
 	}
 	if d.Labels["app.kubernetes.io/version"] != "1.2.3_x" || d.Annotations[VersionAnnotation] != "1.2.3+x" || d.Namespace != v1alpha1.OperatorNamespace {

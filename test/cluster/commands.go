@@ -53,11 +53,16 @@ func (c *Cluster) Run(ctx context.Context, say func(string), args ...string) err
 
 // InstallOperator runs `tunnel-server install` with the image that was built.
 func (c *Cluster) InstallOperator(ctx context.Context, say func(string)) error {
-	policy := "IfNotPresent"
+	ref, policy := c.OperatorImage()
+	return c.Run(ctx, say, "install", "--image", ref, "--image-pull-policy", policy)
+}
+
+// OperatorImage is the operator's image that was built, and how it is pulled.
+func (c *Cluster) OperatorImage() (ref, pullPolicy string) {
 	if c.own {
-		policy = "Never"
+		return c.images.ref(operatorImage), "Never"
 	}
-	return c.Run(ctx, say, "install", "--image", c.images.ref(operatorImage), "--image-pull-policy", policy)
+	return c.images.ref(operatorImage), "IfNotPresent"
 }
 
 // lines passes whole lines on.

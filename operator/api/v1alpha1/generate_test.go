@@ -28,7 +28,7 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 	generate(t, tool, "crd", "paths=.", "output:crd:dir="+dir)
 	for name, committed := range map[string]string{
 		"zz_generated.deepcopy.go":       "zz_generated.deepcopy.go",
-		"kubetunnel.dev_intercepts.yaml": "../../manifests/kubetunnel.dev_intercepts.yaml",
+		"kubetunnel.dev_intercepts.yaml": "../../chart/crd/kubetunnel.dev_intercepts.yaml",
 	} {
 		want, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {

@@ -1,9 +1,9 @@
 // Command tunnel-operator is the controller that switches Services and makes agents.
+// Any number of it may run: they elect the one that acts.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -16,6 +16,7 @@ import (
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
 	"github.com/kubetunnel/kubetunnel/operator/controller"
 	"github.com/kubetunnel/kubetunnel/operator/manifests"
 	"github.com/kubetunnel/kubetunnel/operator/version"
@@ -32,11 +33,12 @@ func main() {
 
 type flags struct {
 	image, pullPolicy string
-	allowInherit      bool
+	inherit           []string
 	logLevel          string
 	health, metrics   string
 	namespace         string
 	watched           []string
+	elect             bool
 }
 
 func command() *cobra.Command {
@@ -50,15 +52,18 @@ func command() *cobra.Command {
 		SilenceErrors: false,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context()) },
 	}
+	p := cmd.PersistentFlags()
+	p.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	p.StringSliceVar(&f.watched, "watch-namespaces", nil, "restrict the operator to these namespaces")
 	s := cmd.Flags()
 	s.StringVar(&f.image, "agent-image", manifests.DefaultImage(version.Version), "image of the agents")
 	s.StringVar(&f.pullPolicy, "agent-image-pull-policy", string(corev1.PullIfNotPresent), "Always, IfNotPresent or Never")
-	s.BoolVar(&f.allowInherit, "allow-inherit", true, "whether an agent may have the environment, files and identity of an app")
-	s.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	s.StringSliceVar(&f.inherit, "inherit", controller.InheritAll.Names(), "what an agent may have of an app: environment, files, identity; empty: nothing")
 	s.StringVar(&f.health, "health-address", ":8081", "where /healthz and /readyz are served")
-	s.StringVar(&f.metrics, "metrics-address", "0", "where metrics are served; 0: nowhere")
-	s.StringVar(&f.namespace, "namespace", "kubetunnel-system", "where the operator keeps its key")
-	s.StringSliceVar(&f.watched, "watch-namespaces", nil, "restrict the operator to these namespaces")
+	s.StringVar(&f.metrics, "metrics-address", "0", "where metrics are served, by HTTPS to who may get /metrics; 0: nowhere")
+	s.StringVar(&f.namespace, "namespace", v1alpha1.OperatorNamespace, "where the operator keeps its key and its lease")
+	s.BoolVar(&f.elect, "leader-elect", true, "act only while holding the lease; false: no other operator may run")
+	cmd.AddCommand(endCommand(&f))
 	return cmd
 }
 
@@ -67,10 +72,9 @@ func (f *flags) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	switch corev1.PullPolicy(f.pullPolicy) {
-	case corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever:
-	default:
-		return fmt.Errorf("--agent-image-pull-policy is %q: want Always, IfNotPresent or Never", f.pullPolicy)
+	settings, err := f.settings()
+	if err != nil {
+		return err
 	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
@@ -82,14 +86,31 @@ func (f *flags) run(ctx context.Context) error {
 		return err
 	}
 	log.Info("operator starts", "version", version.Version, "agentImage", f.image, "key", key.Public())
-	err = controller.Run(ctx, controller.Options{
-		Config: config, Key: key, Log: log, HealthAddress: f.health, MetricsAddress: f.metrics, Namespaces: f.watched,
-		Settings: controller.Settings{Image: f.image, PullPolicy: corev1.PullPolicy(f.pullPolicy), AllowInherit: f.allowInherit},
-	})
-	if errors.Is(err, context.Canceled) {
-		return nil
+	act := func(ctx context.Context) error {
+		return controller.Run(ctx, controller.Options{Config: config, Key: key, Log: log, Namespaces: f.watched, Settings: settings})
 	}
-	return err
+	if f.elect {
+		candidate, err := newCandidate(config, f.namespace, log)
+		if err != nil {
+			return err
+		}
+		alone := act
+		act = func(ctx context.Context) error { return candidate.run(ctx, alone) }
+	}
+	return serveBeside(ctx, config, f.health, f.metrics, act)
+}
+
+func (f *flags) settings() (controller.Settings, error) {
+	switch corev1.PullPolicy(f.pullPolicy) {
+	case corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever:
+	default:
+		return controller.Settings{}, fmt.Errorf("--agent-image-pull-policy is %q: want Always, IfNotPresent or Never", f.pullPolicy)
+	}
+	inherit, err := controller.ParseInherit(f.inherit)
+	if err != nil {
+		return controller.Settings{}, fmt.Errorf("--inherit: %w", err)
+	}
+	return controller.Settings{Image: f.image, PullPolicy: corev1.PullPolicy(f.pullPolicy), Inherit: inherit}, nil
 }
 
 // logger is where the libraries' own messages go as well.
