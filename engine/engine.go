@@ -61,6 +61,13 @@ func checkStart(params *protocol.StartSessionParams) error {
 	case params.Command != nil && len(params.Command.Args) == 0:
 		return protocol.Errorf(protocol.CodeInvalidParams, "session %s: the command is empty", params.ID)
 	}
+	if params.Command != nil {
+		for _, port := range params.Command.Expose {
+			if port < 1 || port > 65535 {
+				return protocol.Errorf(protocol.CodeInvalidParams, "session %s: %d can't be exposed: it is no port", params.ID, port)
+			}
+		}
+	}
 	return nil
 }
 

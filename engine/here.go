@@ -75,6 +75,11 @@ func FindHere(name string) (*Card, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i := range cards {
+		if cards[i].ID == name {
+			return &cards[i], nil // though it may be the beginning of another's
+		}
+	}
 	fitting := slices.DeleteFunc(slices.Clone(cards), func(c Card) bool { return !c.fits(name) })
 	switch {
 	case len(fitting) == 1:

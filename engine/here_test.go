@@ -51,15 +51,16 @@ func TestASessionIsFoundByWhatAPersonCallsIt(t *testing.T) {
 		t.Errorf("the only one: %q, %s", id, told)
 	}
 	leaveCard(t, Card{ID: "ABD2", Namespace: "shop", Service: "web", Began: time.Unix(3, 0)})
+	leaveCard(t, Card{ID: "ABC12", Namespace: "shop", Service: "prices", Began: time.Unix(4, 0)})
 	leaveCard(t, Card{ID: "XYZ3", Namespace: "test", Service: "web", Began: time.Unix(2, 0)})
-	for name, want := range map[string]string{"ABC1": "ABC1", "ABD": "ABD2", "cart": "ABC1", "shop/web": "ABD2", "test/web": "XYZ3"} {
+	for name, want := range map[string]string{"ABC1": "ABC1", "ABC12": "ABC12", "ABD": "ABD2", "cart": "ABC1", "shop/web": "ABD2", "test/web": "XYZ3"} {
 		if id, told := code(name); id != want {
 			t.Errorf("%q: %q, %s", name, id, told)
 		}
 	}
 	for name, want := range map[string]string{
-		"":        "by --session\n  ABC1  shop/cart\n  XYZ3  test/web\n  ABD2  shop/web",
-		"AB":      "each of\n  ABC1  shop/cart\n  ABD2  shop/web",
+		"":        "by --session\n  ABC1  shop/cart\n  XYZ3  test/web\n  ABD2  shop/web\n  ABC12  shop/prices",
+		"AB":      "each of\n  ABC1  shop/cart\n  ABD2  shop/web\n  ABC12  shop/prices",
 		"web":     "each of\n  XYZ3  test/web\n  ABD2  shop/web",
 		"unknown": "no session is called \"unknown\"",
 	} {

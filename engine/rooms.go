@@ -169,6 +169,9 @@ type Sandbox interface {
 	Memory() string
 	// Dial connects to a listener of the session's processes.
 	Dial(ctx context.Context, source string, port int) (net.Conn, error)
+	// Expose makes a port of the session's processes reachable on the workstation's
+	// 127.0.0.1, and gives the one there.
+	Expose(port int) (workstation int, err error)
 	// Listening tells the state of a local port now and at each change, until ctx ends.
 	Listening(ctx context.Context, port int) <-chan Listening
 	Close(ctx context.Context) error

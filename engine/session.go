@@ -84,6 +84,7 @@ func (s *Session) snapshot() protocol.SessionInfo {
 	info.Stages = append([]protocol.StageTime(nil), info.Stages...)
 	info.Ports = append([]protocol.PortMapping(nil), info.Ports...)
 	info.Warnings = append([]string(nil), info.Warnings...)
+	info.Exposed = append([]protocol.ExposedPort(nil), info.Exposed...)
 	return info
 }
 

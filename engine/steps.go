@@ -162,11 +162,31 @@ func (s *Session) receipt(i *protocol.SessionInfo) *protocol.Receipt {
 }
 
 func (s *Session) startDebugger(ctx context.Context) error {
+	if err := s.expose(); err != nil {
+		return err
+	}
 	var err error
 	s.debugger, err = s.rooms.Debugger(ctx, DebuggerConfig{
 		Dir: s.folder.Path(), Target: s.survey.Target(), Sandbox: s.sandbox, Launch: s.params.Launch, Command: s.params.Command, Host: (*host)(s),
 	})
 	return err
+}
+
+// expose makes the debug servers of a command reachable.
+func (s *Session) expose() error {
+	if s.params.Command == nil {
+		return nil
+	}
+	var exposed []protocol.ExposedPort
+	for _, port := range s.params.Command.Expose {
+		local, err := s.sandbox.Expose(port)
+		if err != nil {
+			return protocol.Errorf(protocol.CodeSandboxFailed, "port %d can't be exposed: %w", port, err)
+		}
+		exposed = append(exposed, protocol.ExposedPort{Port: port, LocalPort: local})
+	}
+	s.change(func(i *protocol.SessionInfo) { i.Exposed = exposed })
+	return nil
 }
 
 func (s *Session) endDebugger(ctx context.Context) error {

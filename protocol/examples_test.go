@@ -11,7 +11,7 @@ func pointer[T any](v T) *T { return &v }
 var (
 	launch = json.RawMessage(`{"type":"go","request":"launch","program":"${workspaceFolder}/cart","args":["a \u003c b","ä"],"env":{"X":null}}`)
 
-	target = protocol.Target{Context: "kind-dev", Namespace: "shop", Service: "cart", Port: "http", LocalPort: 9080, Inherit: pointer(false), Forwards: []protocol.Forward{{LocalPort: 5432, Address: "db.data:5432"}}}
+	target = protocol.Target{Context: "kind-dev", Namespace: "shop", Service: "cart", Port: "http", LocalPort: 9080, Inherit: pointer(false), Forwards: []protocol.Forward{{LocalPort: 5432, Address: "db.data:5432"}}, ViaCluster: []string{"partner.example"}, ViaWorkstation: []string{"10.9.0.0/16"}}
 	object = protocol.ObjectRef{Kind: "Service", Namespace: "shop", Name: "cart"}
 	fix    = protocol.Fix{
 		Title: "Install the operator", Command: "tunnel-server install --context kind-dev",
@@ -30,7 +30,7 @@ var (
 		Stages: []protocol.StageTime{{Stage: protocol.StagePreflight, BeganMillis: 1, EndedMillis: 40}, {Stage: protocol.StageSwitch, BeganMillis: 900}},
 		Ports:  []protocol.PortMapping{{Name: "http", ServicePort: 80, TargetPort: 8080, LocalPort: 9080, Protocol: "TCP"}},
 
-		Intercept: "cart-0a1b2c3d", Carrier: protocol.CarrierProxy, Sandbox: &protocol.SandboxInfo{Mode: "namespaces", Limits: []string{"The kernel is the workstation's."}}, Warnings: []string{"KT1603: no network namespace"},
+		Intercept: "cart-0a1b2c3d", Carrier: protocol.CarrierProxy, Exposed: []protocol.ExposedPort{{Port: 5005, LocalPort: 41005}}, Sandbox: &protocol.SandboxInfo{Mode: "namespaces", Limits: []string{"The kernel is the workstation's."}}, Warnings: []string{"KT1603: no network namespace"},
 	}
 	failed = protocol.SessionInfo{
 		ID: "5f0d", Kind: protocol.KindProcess, Target: protocol.Target{Service: "cart"}, State: protocol.StateFailed, Reason: "KT1403", Error: &failure,
@@ -73,7 +73,7 @@ func examples() map[string]any {
 		"withLaunch":  protocol.PreflightParams{Target: target, Launch: launch},
 		"missing":     protocol.PreflightResult{Diagnostics: []protocol.Diagnostic{diagnostic, {Severity: protocol.SeverityWarning, Code: protocol.CodeSandboxLimit, Message: "no UDP"}}},
 		"debug":       protocol.StartSessionParams{ID: "5f0c", Target: target, Launch: launch, WorkDoneToken: "t3"},
-		"process":     protocol.StartSessionParams{ID: "5f0d", Target: target, Command: &protocol.Command{Args: []string{"go", "run", "."}, Cwd: "/home/ann/shop", Env: map[string]*string{"A": pointer("1"), "B": nil}}},
+		"process":     protocol.StartSessionParams{ID: "5f0d", Target: target, Command: &protocol.Command{Args: []string{"go", "run", "."}, Cwd: "/home/ann/shop", Env: map[string]*string{"A": pointer("1"), "B": nil}, Expose: []int{5005}}},
 		"started":     protocol.StartSessionResult{Session: live, DAP: &protocol.Endpoint{Network: "unix", Address: "/tmp/kubetunnel-1/dap.sock"}},
 		"stop":        protocol.SessionParams{ID: "5f0c"},
 		"stopped":     protocol.StopSessionResult{Session: failed},

@@ -129,6 +129,10 @@ type Command struct {
 	Cwd string `json:"cwd,omitempty"`
 	// Env is added to the workstation's and the pod's; null removes a variable.
 	Env map[string]*string `json:"env,omitempty"`
+	// Expose are ports on which the program's own debug server listens (JDWP, --inspect,
+	// dlv --headless, debugpy --listen): each gets one on the workstation's 127.0.0.1,
+	// of the same number where that is free, see SessionInfo.Exposed.
+	Expose []int `json:"expose,omitempty"`
 }
 
 // Endpoint is where to reach a session's DAP side.
@@ -216,12 +220,21 @@ type SessionInfo struct {
 	Carrier Carrier `json:"carrier,omitempty"`
 	// Sandbox tells what the session's processes run in, once it is made.
 	Sandbox *SandboxInfo `json:"sandbox,omitempty"`
+	// Exposed are the ports of the program that can be reached on the workstation.
+	Exposed []ExposedPort `json:"exposed,omitempty"`
 	// Warnings are preflight findings and limits of the sandbox that hold for this session.
 	Warnings []string `json:"warnings,omitempty"`
 	Error    *Error   `json:"error,omitempty"`
 	Receipt  *Receipt `json:"receipt,omitempty"`
 	// ExitCode is the debuggee's, once it has ended and it is known.
 	ExitCode *int `json:"exitCode,omitempty"`
+}
+
+// ExposedPort is a port of the session's program that this user's programs on the
+// workstation reach at 127.0.0.1, LocalPort.
+type ExposedPort struct {
+	Port      int `json:"port"`
+	LocalPort int `json:"localPort"`
 }
 
 // Carrier is a way through the API server to the agent.

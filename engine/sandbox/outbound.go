@@ -213,7 +213,11 @@ func (o *outbound) expose(port int, dial func(context.Context) (net.Conn, error)
 	if o.closed {
 		return 0, ErrClosed
 	}
-	l, err := o.listener(o.ctx, 0)
+	// The same number is what people have in their configurations.
+	l, err := o.listener(o.ctx, port)
+	if err != nil {
+		l, err = o.listener(o.ctx, 0)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("a port for the session's port %d: %w", port, err)
 	}

@@ -123,8 +123,8 @@ type Sandbox interface {
 	// Dial connects to a listener of the session's tree; source is the caller's address, shown where the mode can.
 	Dial(ctx context.Context, source netip.AddrPort, port int) (net.Conn, error)
 	// Expose makes a listener of the session's tree on its 127.0.0.1 reachable for this
-	// user's programs on the workstation's, until Close, and gives the port there. Asked
-	// again it gives the same one.
+	// user's programs on the workstation's, until Close, and gives the port there: of the
+	// same number where that is free. Asked again it gives the same one.
 	Expose(port int) (workstation int, err error)
 	// WatchListen tells the state of a port now and at each change, until ctx ends and the channel is closed.
 	WatchListen(ctx context.Context, port int) <-chan Listening

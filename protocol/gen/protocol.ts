@@ -24,6 +24,10 @@ export interface Command {
   cwd?: string;
   /** env is added to the workstation's and the pod's; null removes a variable. */
   env?: Record<string, string | null>;
+  /**
+   * expose are ports on which the program's own debug server listens (JDWP, --inspect, dlv --headless, debugpy --listen): each gets one on the workstation's 127.0.0.1, of the same number where that is free, see SessionInfo.Exposed.
+   */
+  expose?: number[];
 }
 
 /** Diagnostic is one finding, with what to do about it. */
@@ -160,6 +164,14 @@ export interface ErrorData {
   object?: ObjectRef;
   event?: string;
   fix?: Fix;
+}
+
+/**
+ * ExposedPort is a port of the session's program that this user's programs on the workstation reach at 127.0.0.1, LocalPort.
+ */
+export interface ExposedPort {
+  port: number;
+  localPort: number;
 }
 
 /** Fix is what the user can do about an error. */
@@ -440,6 +452,8 @@ export interface SessionInfo {
   carrier?: Carrier;
   /** sandbox tells what the session's processes run in, once it is made. */
   sandbox?: SandboxInfo;
+  /** exposed are the ports of the program that can be reached on the workstation. */
+  exposed?: ExposedPort[];
   /** warnings are preflight findings and limits of the sandbox that hold for this session. */
   warnings?: string[];
   error?: Error;

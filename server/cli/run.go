@@ -18,6 +18,7 @@ func (a *app) runCommand() *cobra.Command {
 	var target protocol.Target
 	var bare bool
 	var forwards []string
+	var expose []int
 	cmd := &cobra.Command{
 		Use:     "run --service [NAMESPACE/]NAME -- COMMAND [ARGS…]",
 		Short:   "run a program as the Service's pod, without a debugger",
@@ -29,6 +30,7 @@ func (a *app) runCommand() *cobra.Command {
 	cmd.Flags().IntVar(&target.LocalPort, "port", 0, "where the program listens (default: the Service's target port)")
 	cmd.Flags().BoolVar(&bare, "no-inherit", false, "go without the app's environment, files and identity")
 	cmd.Flags().StringArrayVar(&forwards, "forward", nil, "reach HOST:PORT of the cluster at 127.0.0.1:LOCALPORT meanwhile, as LOCALPORT:HOST:PORT")
+	cmd.Flags().IntSliceVar(&expose, "expose", nil, "a port of the program's debug server (JDWP, --inspect, …) to reach at 127.0.0.1, of the same number where that is free")
 	cmd.Flags().StringSliceVar(&target.ViaCluster, "via-cluster", nil, "addresses, ranges and domains to reach from the pod, though they don't seem the cluster's")
 	cmd.Flags().StringSliceVar(&target.ViaWorkstation, "via-workstation", nil, "those to reach from this machine, though they seem the cluster's (a VPN's, say)")
 	_ = cmd.MarkFlagRequired("service") // the flag is there
@@ -43,7 +45,7 @@ func (a *app) runCommand() *cobra.Command {
 		inherit := !bare
 		target.Context, target.Inherit = a.kubeContext, &inherit
 		return a.with(cmd.Context(), &a.Streams, func(ctx context.Context, b Backend, _ *slog.Logger) error {
-			return a.runProgram(ctx, b, target, args)
+			return a.runProgram(ctx, b, target, &protocol.Command{Args: args, Expose: expose})
 		})
 	}
 	return cmd
@@ -64,14 +66,14 @@ func parseForwards(texts []string) ([]protocol.Forward, error) {
 }
 
 // runProgram is a process session from start to receipt.
-func (a *app) runProgram(ctx context.Context, b Backend, target protocol.Target, args []string) error {
-	folder, err := os.Getwd()
-	if err != nil {
+func (a *app) runProgram(ctx context.Context, b Backend, target protocol.Target, command *protocol.Command) error {
+	var err error
+	if command.Cwd, err = os.Getwd(); err != nil {
 		return err
 	}
 	id := rand.Text()
 	t := newTerminal(a.Streams)
-	_, err = b.Start(ctx, &protocol.StartSessionParams{ID: id, Target: target, Command: &protocol.Command{Args: args, Cwd: folder}}, t)
+	_, err = b.Start(ctx, &protocol.StartSessionParams{ID: id, Target: target, Command: command}, t)
 	if err != nil && ctx.Err() == nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type terminal struct {
 	state    protocol.State
 	reason   string
 	warnings int
+	exposed  int
 }
 
 func newTerminal(streams Streams) *terminal {
@@ -38,6 +39,10 @@ func (t *terminal) SessionChanged(info protocol.SessionInfo) {
 	}
 	for ; t.warnings < len(info.Warnings); t.warnings++ {
 		t.write("note: " + info.Warnings[t.warnings])
+	}
+	for ; t.exposed < len(info.Exposed); t.exposed++ {
+		p := info.Exposed[t.exposed]
+		t.write(fmt.Sprintf("port %d of the program is 127.0.0.1:%d here", p.Port, p.LocalPort))
 	}
 	if info.State == t.state && info.Reason == t.reason {
 		return

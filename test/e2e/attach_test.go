@@ -1,0 +1,132 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kubetunnel/kubetunnel/protocol"
+	"github.com/kubetunnel/kubetunnel/test/cluster"
+)
+
+// jdb is Java's own debugger at its prompt.
+type jdb struct {
+	t    *testing.T
+	in   io.Writer
+	out  *bufio.Reader
+	seen strings.Builder
+}
+
+func startJDB(ctx context.Context, t *testing.T, address, sources string) *jdb {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, "jdb", "-sourcepath", sources, "-attach", address) //nolint:gosec // our own
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = cmd.Stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	return &jdb{t: t, in: in, out: bufio.NewReader(out)}
+}
+
+func (d *jdb) say(line string) {
+	d.t.Helper()
+	if _, err := fmt.Fprintln(d.in, line); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// until reads until a text has come, and forgets what was before its end.
+func (d *jdb) until(want string) {
+	d.t.Helper()
+	for !strings.Contains(d.seen.String(), want) {
+		b, err := d.out.ReadByte()
+		if err != nil {
+			d.t.Fatalf("%v, before %q: %q", err, want, d.seen.String())
+		}
+		d.seen.WriteByte(b)
+	}
+	d.seen.Reset()
+}
+
+// A debugger that lives elsewhere attaches to a program's own debug server, inside the
+// sandbox, by a port that is exposed.
+func TestJavaDebuggerAttachesToTheProgramInThePod(t *testing.T) {
+	ctx := testContext(t)
+	restored := remember(ctx, t, shop, "cart")
+	e := openEditor(ctx, t)
+	source, line := breakpointIn(t, filepath.Join("testdata", "debuggers", "Cart.java"))
+	classes := t.TempDir()
+	if out, err := exec.CommandContext(ctx, "javac", "-g", "-d", classes, source).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	const debugPort = 5005
+	port := freePort(ctx, t)
+	listen := listenOn(port)
+	_, err := e.Server.StartSession(ctx, &protocol.StartSessionParams{
+		ID: "java", Target: protocol.Target{Namespace: shop, Service: "cart", LocalPort: port},
+		Command: &protocol.Command{
+			Args: []string{"java", fmt.Sprintf("-agentlib:jdwp=transport=dt_socket,server=y,suspend=y,address=127.0.0.1:%d", debugPort), "-cp", classes, "Cart"},
+			Env:  map[string]*string{"LISTEN": &listen}, Expose: []int{debugPort},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := e.WaitState(ctx, "java", protocol.StateReady)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(info.Exposed) != 1 || info.Exposed[0].Port != debugPort {
+		t.Fatalf("exposed: %+v", info.Exposed)
+	}
+	err = cluster.Wait(ctx, "the program to wait for its debugger", func() (bool, error) {
+		return strings.Contains(e.Output("java"), "Listening for transport"), nil
+	})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, e.Output("java"))
+	}
+	d := startJDB(ctx, t, fmt.Sprintf("127.0.0.1:%d", info.Exposed[0].LocalPort), filepath.Dir(source))
+	d.until("main[1] ")
+	d.say(fmt.Sprintf("stop at Cart:%d", line))
+	d.until("main[1] ")
+	d.say("cont")
+	if _, err := e.WaitState(ctx, "java", protocol.StateLive); err != nil {
+		t.Fatalf("%v\n%s", err, e.Output("java"))
+	}
+	answered := make(chan error, 1)
+	go func() {
+		answered <- cluster.Wait(ctx, "an answer of the workstation", func() (bool, error) {
+			answer, err := (debuggee{}).call(ctx)
+			return err == nil && cluster.AtWorkstation(answer.ServedBy) && answer.Currency == "EUR", err
+		})
+	}()
+	d.until("Breakpoint hit:")
+	d.until("[1] ")
+	d.say("print currency")
+	d.until(`currency = "EUR"`)
+	d.say("clear Cart:" + fmt.Sprint(line))
+	d.say("cont")
+	if err := <-answered; err != nil {
+		t.Fatal(err)
+	}
+	stopSession(ctx, t, e, "java")
+	restored()
+	waitServedBy(ctx, t, false)
+}
