@@ -68,7 +68,7 @@ func examples() map[string]any {
 		"uninstall":   protocol.OperatorParams{Context: "kind-dev", WorkDoneToken: "t1"},
 		"own":         protocol.InstallOperatorParams{Context: "kind-dev", Image: "registry.example/kubetunnel:1", ImagePullPolicy: "Always", WorkDoneToken: "t2"},
 		"older":       protocol.OperatorStatusResult{Installed: true, Version: "0.0.9", Wanted: "0.1.0", Namespace: "kubetunnel-system", Image: "kubetunnel:0.0.9", Ready: true, Message: "it is older"},
-		"delve":       protocol.ResolveSessionParams{Target: target, Launch: launch},
+		"delve":       protocol.ResolveSessionParams{Target: target, Launch: launch, ID: "5f0c"},
 		"proxy":       protocol.ResolveSessionResult{Kind: protocol.KindDebug, Mode: protocol.ModeProxy, Adapter: "go", Launch: launch, Diagnostics: []protocol.Diagnostic{diagnostic}},
 		"withLaunch":  protocol.PreflightParams{Target: target, Launch: launch},
 		"missing":     protocol.PreflightResult{Diagnostics: []protocol.Diagnostic{diagnostic, {Severity: protocol.SeverityWarning, Code: protocol.CodeSandboxLimit, Message: "no UDP"}}},

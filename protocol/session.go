@@ -63,6 +63,10 @@ type ResolveSessionParams struct {
 	Target Target `json:"target"`
 	// Launch is an editor's launch configuration: {"type": "go", "request": "launch", …}.
 	Launch json.RawMessage `json:"launch"`
+	// ID is the one with which the session will be started. Where the adapter lives in the
+	// editor (mode launcher) the result's Launch joins that session, and without an ID it
+	// is as it was, but for its checks.
+	ID string `json:"id,omitempty"`
 }
 
 // ResolveSessionResult tells what to launch.
@@ -145,7 +149,8 @@ type Endpoint struct {
 // StartSessionResult tells the session's state and where its debugger is.
 type StartSessionResult struct {
 	Session SessionInfo `json:"session"`
-	// DAP is absent for process sessions.
+	// DAP is absent for process sessions, and where the adapter lives in the editor, which
+	// launches the resolved configuration itself and stops the session at its end.
 	DAP *Endpoint `json:"dap,omitempty"`
 }
 

@@ -169,12 +169,17 @@ func MergeEnvironment(workstation, pod, extra []string, user map[string]*string)
 
 // getEnv gives the last value of a name.
 func getEnv(env []string, name string) string {
+	value, _ := findEnv(env, name)
+	return value
+}
+
+func findEnv(env []string, name string) (value string, set bool) {
 	for _, entry := range slices.Backward(env) {
 		if key, value, ok := strings.Cut(entry, "="); ok && sameName(key, name) {
-			return value
+			return value, true
 		}
 	}
-	return ""
+	return "", false
 }
 
 // userVariables reads a configuration's own variables, in either form.

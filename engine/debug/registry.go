@@ -76,7 +76,7 @@ type adapter struct {
 
 // registry is the table of adapters.
 func registry() []*adapter {
-	return []*adapter{delveAdapter(), debugpyAdapter(), lldbAdapter(), commandAdapter()}
+	return []*adapter{delveAdapter(), debugpyAdapter(), lldbAdapter(), nodeAdapter(), commandAdapter()}
 }
 
 // Adapters lists the debug types that can be proxied or launched.

@@ -16,7 +16,7 @@ type ResolveOptions struct {
 	// Env is the workstation's environment; nil = this process's.
 	Env []string
 	// Exec is the command line by which an adapter that lives in the editor starts its
-	// debuggee in the session: the program and its arguments follow.
+	// debuggee in the session, see ExecLine; nil when the session's id is not known.
 	Exec []string
 }
 
@@ -45,7 +45,7 @@ func (c *config) resolveFor(a *adapter, target protocol.Target, opts ResolveOpti
 			c.findings = append(c.findings, missing.Diagnostic(protocol.SeverityError, "launch.type"))
 		}
 	}
-	if a.mode == protocol.ModeLauncher && c.failed() == nil {
+	if a.mode == protocol.ModeLauncher && c.failed() == nil && opts.Exec != nil {
 		a.launcher(c, opts.Exec)
 	}
 	result.Launch, result.Diagnostics = c.raw(), c.findings

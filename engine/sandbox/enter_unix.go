@@ -35,7 +35,7 @@ type enterServer struct {
 	listener *net.UnixListener
 	path     string
 	start    starters
-	debuggee func(ctx context.Context, own []string) ([]string, error)
+	debuggee func(ctx context.Context, own, keep []string) ([]string, error)
 	log      *slog.Logger
 	clients  sync.WaitGroup
 	ctx      context.Context // ended by close
@@ -67,11 +67,11 @@ func startIn(super *supervisor) starter {
 // debuggee's environment.
 func newEnterServer(cfg Config, start starters, extra func() []string, log *slog.Logger) (*enterServer, error) {
 	s := &enterServer{start: start, log: log, conns: map[*net.UnixConn]struct{}{}}
-	s.debuggee = func(ctx context.Context, own []string) ([]string, error) {
+	s.debuggee = func(ctx context.Context, own, keep []string) ([]string, error) {
 		if cfg.Debuggee == nil {
 			return own, nil
 		}
-		return cfg.Debuggee(ctx, own, extra())
+		return cfg.Debuggee(ctx, own, extra(), keep)
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	dir := cfg.Dir
@@ -189,7 +189,7 @@ func (s *enterServer) startFor(request initRequest, files []*os.File) (*supervis
 	cmd := Command{Args: fromOctets(request.Args), Dir: string(request.Dir), Env: fromOctets(request.Env), Terminal: request.Terminal}
 	if request.Debuggee {
 		var err error
-		if cmd.Env, err = s.debuggee(s.ctx, cmd.Env); err != nil {
+		if cmd.Env, err = s.debuggee(s.ctx, cmd.Env, request.Keep); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -32,12 +32,12 @@ func joinFailed(err error) int {
 }
 
 // Join runs a program in the sandbox of which dir is the private folder, as a debuggee:
-// with the pod's environment over this process's. It has this process's standard
+// with the pod's environment over this process's, but for the variables that keep names. It has this process's standard
 // streams; where they are a terminal, one of its own that is carried over here, so that
 // a shell can control its jobs. Signals are passed on. It gives the program's exit code.
-func Join(dir string, args []string) (exitCode int, err error) {
+func Join(dir string, args, keep []string) (exitCode int, err error) {
 	socket := filepath.Join(dir, enterSocket)
-	request := initRequest{Args: toOctets(args), Debuggee: true}
+	request := initRequest{Args: toOctets(args), Debuggee: true, Keep: keep}
 	screen, err := openTerminal()
 	if err != nil {
 		return 0, err

@@ -49,8 +49,9 @@ type Config struct {
 	// Mode forces a mode, "" = the most faithful one that works here.
 	Mode Mode
 	// Debuggee gives the whole environment of a debuggee, from the one of who joins the
-	// sandbox and what the sandbox adds; it may wait for the pod. nil = it is the joiner's own.
-	Debuggee func(ctx context.Context, own, extra []string) ([]string, error)
+	// sandbox and what the sandbox adds; variables of the names in keep are the joiner's. It
+	// may wait for the pod. nil = all are the joiner's own.
+	Debuggee func(ctx context.Context, own, extra, keep []string) ([]string, error)
 }
 
 // Command is a process to start in the sandbox.

@@ -199,6 +199,6 @@ func (*enterServer) outside(args []string) ([]string, error) { return args, nil 
 func (*enterServer) close() {}
 
 // Join: see enterServer.
-func Join(string, []string) (exitCode int, err error) {
+func Join(string, []string, []string) (exitCode int, err error) {
 	return 0, fmt.Errorf("joining a session's sandbox: %w", errors.ErrUnsupported)
 }

@@ -51,6 +51,8 @@ type initRequest struct {
 	Outside bool `json:"outside,omitempty"`
 	// Debuggee: it wants the environment of a debuggee, made from its own.
 	Debuggee bool `json:"debuggee,omitempty"`
+	// Keep are names of variables that stay as its own.
+	Keep []string `json:"keep,omitempty"`
 	// Terminal: the process leads the terminal that its standard input is.
 	Terminal bool `json:"terminal,omitempty"`
 	// Files counts the descriptors that come with the message.

@@ -378,6 +378,10 @@ export interface ResolveSessionParams {
   target: Target;
   /** launch is an editor's launch configuration: {"type": "go", "request": "launch", …}. */
   launch: unknown;
+  /**
+   * id is the one with which the session will be started. Where the adapter lives in the editor (mode launcher) the result's Launch joins that session, and without an ID it is as it was, but for its checks.
+   */
+  id?: string;
 }
 
 /** ResolveSessionResult tells what to launch. */
@@ -505,7 +509,9 @@ export interface StartSessionParams {
 /** StartSessionResult tells the session's state and where its debugger is. */
 export interface StartSessionResult {
   session: SessionInfo;
-  /** dap is absent for process sessions. */
+  /**
+   * dap is absent for process sessions, and where the adapter lives in the editor, which launches the resolved configuration itself and stops the session at its end.
+   */
   dap?: Endpoint;
 }
 

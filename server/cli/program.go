@@ -48,8 +48,9 @@ type Program struct {
 	// DAP is the debug adapter of any DAP editor.
 	DAP func(ctx context.Context, opts DAPOptions) error
 	// Exec runs a command in a running session's sandbox, with this process's standard
-	// streams and signals, and gives its exit code. The session's name is "" for the only one.
-	Exec func(session string, args []string) (exitCode int, err error)
+	// streams and signals, and gives its exit code. The session's name is "" for the only
+	// one; variables of the names in keep stay as this process has them.
+	Exec func(session string, args, keep []string) (exitCode int, err error)
 }
 
 // DAPOptions is what the DAP face needs.

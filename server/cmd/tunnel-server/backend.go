@@ -119,7 +119,7 @@ func (b *backend) Revert(ctx context.Context, kubeContext, namespace, service st
 }
 
 func (b *backend) Resolve(_ context.Context, p *protocol.ResolveSessionParams) (*protocol.ResolveSessionResult, error) {
-	return debug.Resolve(p.Target, p.Launch, debug.ResolveOptions{Folder: b.folder})
+	return debug.Resolve(p.Target, p.Launch, debug.ResolveOptions{Folder: b.folder, Exec: debug.ExecLine(p.ID)})
 }
 
 // Preflight joins what the cluster and the debugger room find.

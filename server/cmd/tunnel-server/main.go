@@ -39,12 +39,12 @@ func main() {
 }
 
 // execInSession runs a command beside the debuggee of a session.
-func execInSession(session string, args []string) (exitCode int, err error) {
+func execInSession(session string, args, keep []string) (exitCode int, err error) {
 	card, err := engine.FindHere(session)
 	if err != nil {
 		return 0, err
 	}
-	exitCode, err = sandbox.Join(card.Dir, args)
+	exitCode, err = sandbox.Join(card.Dir, args, keep)
 	if err != nil {
 		return 0, protocol.Errorf(protocol.CodeProcessStartFailed, "%s can't be run in the session on Service %s/%s: %w", args[0], card.Namespace, card.Service, err)
 	}

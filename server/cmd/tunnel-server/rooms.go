@@ -38,9 +38,9 @@ func newRooms(kubeconfig *cluster.Kubeconfig, folder string, terminal *cli.Strea
 			}
 			box, err := sandbox.New(ctx, sandbox.Config{
 				Dir: cfg.Dir, Cluster: cfg.Link, Mode: askedMode(), Forwards: forwards,
-				Debuggee: func(ctx context.Context, own, extra []string) ([]string, error) {
+				Debuggee: func(ctx context.Context, own, extra, keep []string) ([]string, error) {
 					pod, err := cfg.Environment(ctx)
-					return debug.MergeEnvironment(own, pod, extra, nil), err
+					return debug.KeepEnvironment(own, pod, extra, keep), err
 				},
 			}, log)
 			if err != nil {
@@ -69,6 +69,13 @@ func newDebugger(_ context.Context, cfg engine.DebuggerConfig, folder string, te
 			return nil, err
 		}
 		return process, nil
+	}
+	if debug.ModeOf(cfg.Launch) == protocol.ModeLauncher {
+		launched, err := debug.NewLaunched(cfg.Launch, folder, cfg.Host)
+		if err != nil {
+			return nil, err
+		}
+		return launched, nil
 	}
 	debugger, err := debug.New(debug.Options{Sandbox: box.Sandbox, Launch: cfg.Launch, Dir: cfg.Dir, Folder: folder, Host: cfg.Host, Log: log})
 	if err != nil {

@@ -1,0 +1,113 @@
+package debug
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"sync"
+
+	"github.com/kubetunnel/kubetunnel/protocol"
+)
+
+// Launched is the debugger of a session whose adapter lives in the editor: the editor
+// starts the debuggee, by a command line that joins the sandbox, and tells the session's
+// end. It has no goroutine.
+type Launched struct {
+	host Host
+	once sync.Once
+	done chan struct{}
+}
+
+// ModeOf tells where the adapter of a launch configuration lives, "" when it is not known.
+func ModeOf(launch json.RawMessage) protocol.Mode {
+	c, err := parseConfig(launch, "")
+	if err != nil {
+		return ""
+	}
+	if a := c.adapter(); a != nil {
+		return a.mode
+	}
+	return ""
+}
+
+// NewLaunched prepares for a debuggee that the editor starts.
+func NewLaunched(launch json.RawMessage, folder string, host Host) (*Launched, error) {
+	c, err := parseConfig(launch, folder)
+	if err != nil {
+		return nil, err
+	}
+	checkCommon(c, protocol.Target{})
+	if a := c.adapter(); a != nil {
+		a.resolve(c)
+	}
+	if failed := c.failed(); failed != nil {
+		return nil, failed
+	}
+	return &Launched{host: host, done: make(chan struct{})}, nil
+}
+
+// Endpoint is nil: the editor speaks DAP with its own adapter.
+func (l *Launched) Endpoint() *protocol.Endpoint { return nil }
+
+// Restart is the editor's.
+func (l *Launched) Restart(context.Context) error {
+	return protocol.Errorf(protocol.CodeAdapterFailed, "the debugger is the editor's own: start the program again there")
+}
+
+// Terminate sends new calls to the origin; what runs ends with the sandbox.
+func (l *Launched) Terminate(ctx context.Context) {
+	l.once.Do(func() {
+		l.host.BeforeEnd(ctx)
+		close(l.done)
+	})
+}
+
+// Fail tells the user that the session can't be had.
+func (l *Launched) Fail(err error) {
+	l.host.Output("stderr", "kubetunnel: "+errorText(asProtocolError(err, protocol.CodeAdapterFailed))+"\n")
+}
+
+// Done is closed when the session was told to end.
+func (l *Launched) Done() <-chan struct{} { return l.done }
+
+// Result tells how it ended.
+func (l *Launched) Result() (reason string, exitCode *int) { return "the session was stopped", nil }
+
+// Close ends it. It may be called twice.
+func (l *Launched) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+// ExecLine is the command line by which a program joins a session of that id, up to the
+// flags and the program itself.
+func ExecLine(id string) []string {
+	self, err := os.Executable()
+	if err != nil || id == "" {
+		return nil
+	}
+	return []string{self, "exec", "--session", id}
+}
+
+// joinedBy is a command line that joins a session and runs a program there; variables of
+// these names stay as the one who starts it has them, whatever the pod says.
+func joinedBy(prefix, keep []string, program ...string) []string {
+	line := append([]string(nil), prefix...)
+	for _, name := range keep {
+		line = append(line, "--keep", name)
+	}
+	return append(append(line, "--"), program...)
+}
+
+// KeepEnvironment makes the environment of a debuggee whose own variables are those of
+// the names in keep: what its starter has not, it has not.
+func KeepEnvironment(own, pod, extra, keep []string) []string {
+	user := variables{}
+	for _, name := range keep {
+		user[name] = nil
+		if value, set := findEnv(own, name); set {
+			user.set(name, value)
+		}
+	}
+	return MergeEnvironment(own, pod, extra, user)
+}

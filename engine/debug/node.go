@@ -1,0 +1,81 @@
+package debug
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+
+	"github.com/kubetunnel/kubetunnel/protocol"
+)
+
+// nodeAdapter is js-debug, which lives inside VS Code's extension host and can't be
+// moved. It finds its debuggee, and each child of that, by a Unix socket whose path is
+// in the environment, and so across the sandbox.
+func nodeAdapter() *adapter {
+	return &adapter{
+		name:     "node",
+		aliases:  []string{"pwa-node"},
+		mode:     protocol.ModeLauncher,
+		resolve:  resolveNode,
+		launcher: launchNode,
+	}
+}
+
+func resolveNode(c *config) {
+	if c.text("request") == "attach" {
+		c.bad("request", "a running process can't be moved into a session: use \"launch\", so that the program is started with the pod's environment and network")
+		return
+	}
+	if c.has("attachSimplePort") {
+		c.bad("attachSimplePort", "the program listens inside the session, where this port is another one: leave it out")
+	}
+	c.list("args")
+	c.list("runtimeArgs")
+	runtime := c.text("runtimeExecutable")
+	if !c.has("program") && runtime == "" {
+		c.bad("program", "is missing: write the script to debug, such as \"${workspaceFolder}/server.js\", or a \"runtimeExecutable\" such as npm with \"runtimeArgs\"")
+		return
+	}
+	if c.has("program") {
+		if path := c.path("program", ""); path != "" {
+			c.set("program", path)
+		}
+	}
+	if c.has("cwd") {
+		if path := c.path("cwd", ""); path != "" {
+			c.set("cwd", path)
+		}
+	}
+	if runtime == "" {
+		if _, err := exec.LookPath("node"); err != nil {
+			missing := protocol.Errorf(protocol.CodeAdapterMissing, "Node is not in PATH: %w", cause(err)).
+				WithFix(protocol.Fix{Title: "Install Node, or name it by runtimeExecutable"})
+			c.findings = append(c.findings, missing.Diagnostic(protocol.SeverityError, "launch.runtimeExecutable"))
+		}
+	}
+}
+
+// ofJSDebug are the variables by which js-debug gets at its debuggee.
+var ofJSDebug = []string{"NODE_OPTIONS", "VSCODE_INSPECTOR_OPTIONS", "ELECTRON_RUN_AS_NODE"}
+
+// launchNode puts the session's command line before the runtime.
+func launchNode(c *config, prefix []string) {
+	runtime, args := c.text("runtimeExecutable"), c.list("runtimeArgs")
+	if len(prefix) == 0 || runtime == prefix[0] {
+		return // it is there already
+	}
+	if runtime == "" {
+		runtime = "node"
+	}
+	keep := slices.Clone(ofJSDebug)
+	var env map[string]json.RawMessage
+	if c.has("env") && json.Unmarshal(c.values["env"], &env) == nil {
+		for name := range env {
+			keep = append(keep, name)
+		}
+	}
+	slices.Sort(keep)
+	line := joinedBy(prefix, slices.Compact(keep), runtime)
+	c.set("runtimeExecutable", line[0])
+	c.set("runtimeArgs", append(line[1:], args...))
+}
