@@ -86,7 +86,7 @@ func Run(ctx context.Context, o Options) error {
 	defer cancel()
 	r := &reconciler{
 		gatherer: gatherer{cache: manager.GetClient(), live: manager.GetAPIReader(), networks: &networks{live: manager.GetAPIReader(), log: o.Log}},
-		applier:  applier{client: manager.GetClient(), reader: manager.GetAPIReader(), events: manager.GetEventRecorder(v1alpha1.ManagedBy)},
+		applier:  applier{client: manager.GetClient(), reader: manager.GetAPIReader(), teller: teller{events: manager.GetEventRecorder(v1alpha1.ManagedBy), log: o.Log}},
 		links:    links, settings: o.Settings, log: o.Log, now: time.Now, memory: map[types.NamespacedName]Memory{},
 	}
 	if err := wire(ctx, manager, r, news, o.workers); err != nil {

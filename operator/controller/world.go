@@ -92,6 +92,13 @@ type ClientMemory struct {
 	FirstSeen    time.Time
 	LastAttached time.Time
 	Reverts      int32
+	// About, Since and Counters are for the notice of its end. Since is the object's own age.
+	About    About
+	Since    time.Time
+	Counters control.Counters
+	// Begun: its begin was told, or needs not be. Trouble is the one that was told last.
+	Begun   bool
+	Trouble v1alpha1.InterceptState
 }
 
 // Settings are the admin's choices.
