@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -110,6 +111,12 @@ func (r *reconciler) report(ctx context.Context, w *World, p *Plan, failed error
 				status.State = v1alpha1.StatePreparing
 			}
 			status.Message = "the operator tries again: " + failed.Error()
+			if quotaFull(failed) {
+				status.State, status.Message = v1alpha1.StateFailed, "the cluster refuses what the agent needs: "+failed.Error()
+			}
+			if about := aboutOf(in); status.State == v1alpha1.StateFailed && in.Status.State != v1alpha1.StateFailed {
+				r.applier.teller.tell(ctx, w.Service, Notice{Type: corev1.EventTypeWarning, Reason: eventFailed, About: about, Note: "the intercept by " + about.who() + ": " + status.Message})
+			}
 		}
 		if apiequality.Semantic.DeepEqual(in.Status, status) {
 			continue

@@ -143,7 +143,7 @@ func mapper() meta.RESTMapper {
 			m.Add(gv.WithKind(kind+"List"), meta.RESTScopeNamespace)
 		}
 	}
-	add(corev1.SchemeGroupVersion, "Service", "Pod", "Secret", "PersistentVolumeClaim", "Event")
+	add(corev1.SchemeGroupVersion, "Service", "Pod", "Secret", "PersistentVolumeClaim", "LimitRange", "Event")
 	add(appsv1.SchemeGroupVersion, "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
 	add(batchv1.SchemeGroupVersion, "Job")
 	add(rbacv1.SchemeGroupVersion, "Role", "RoleBinding")
