@@ -1,11 +1,9 @@
 package tunnel
 
 import (
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
-	"slices"
 	"testing"
 	"time"
 )
@@ -81,69 +79,4 @@ func TestSilentCrowdKeepsNobodyOut(t *testing.T) {
 func isTimeout(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout()
-}
-
-func TestWhoKnowsAPipesNameCantGoOnWithIt(t *testing.T) {
-	w := newWorld(t, Config{Handler: echo})
-	session := w.mustConnect(ClientConfig{})
-	theirs := <-w.sessions
-	// A pipe's name goes over the network in the clear, and so does all of a former hello.
-	replayed := hello{major: versionMajor, minor: versionMinor, id: session.pipe.id, received: 1}
-	conn, err := net.Dial("tcp", w.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	if _, err := conn.Write(replayed.append(nil)); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := readWelcome(conn)
-	if err != nil || answer.status != statusResume {
-		t.Fatalf("got %+v, %v: this test replays nothing", answer, err)
-	}
-	guess := proof(slices.Repeat([]byte{0}, secretSize), replayed, answer)
-	if _, err := conn.Write(guess); err != nil {
-		t.Fatal(err)
-	}
-	if rest, err := io.ReadAll(conn); len(rest) != 0 {
-		t.Errorf("a wrong proof got %d bytes, %v", len(rest), err)
-	}
-	if !theirs.Attached() || !session.Attached() {
-		t.Error("the session lost its transport")
-	}
-	if err := roundTrip(t.Context(), session, 3, 100_000); err != nil {
-		t.Error(err)
-	}
-	if n := theirs.Stats().Transports; n != 1 {
-		t.Errorf("%d transports, want the client's alone", n)
-	}
-}
-
-func TestWithdrawnKeyCantComeBack(t *testing.T) {
-	w := newWorld(t, Config{Handler: echo})
-	session := w.mustConnect(ClientConfig{})
-	<-w.sessions
-	w.allowed.Delete(w.clientKey.Public())
-	w.server.Withdraw(w.clientKey.Public())
-	<-session.Done()
-	if again, err := w.connect(ClientConfig{}); err == nil {
-		_ = again.Close()
-		t.Error("a withdrawn key was let in")
-	}
-	// By its own TLS as well: the refusal is the server's, not the client's politeness.
-	conn, err := net.Dial("tcp", w.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	if _, err := conn.Write(hello{major: versionMajor, minor: versionMinor, id: session.pipe.id}.append(nil)); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := readWelcome(conn)
-	if err != nil || answer.status != statusUnknown {
-		t.Errorf("its pipe is still known: %+v, %v", answer, err)
-	}
-	if err := tls.Client(conn, ClientTLS(w.clientKey, w.serverKey.Public())).HandshakeContext(t.Context()); err == nil {
-		t.Error("a handshake after a refusal")
-	}
 }
