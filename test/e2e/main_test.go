@@ -81,7 +81,7 @@ func run(m *testing.M) (code int, err error) {
 	}
 	end, cancel := context.WithTimeout(context.Background(), downTimeout)
 	defer cancel()
-	return code, errors.Join(err, judgeRights(end))
+	return code, errors.Join(err, judgeRights(end, code == 0))
 }
 
 // prepare installs the operator and the shop, and makes the ordinary user.

@@ -86,7 +86,9 @@ func squeeze(ctx context.Context, t *testing.T, namespace string, name corev1.Re
 		t.Fatal(err)
 	}
 	before, used := q.Spec.Hard[name], q.Status.Used[name]
-	set(func(q *corev1.ResourceQuota) { q.Spec.Hard[name] = *resource.NewQuantity(used.Value()+room, resource.DecimalSI) })
+	set(func(q *corev1.ResourceQuota) {
+		q.Spec.Hard[name] = *resource.NewQuantity(used.Value()+room, resource.DecimalSI)
+	})
 	return func() { set(func(q *corev1.ResourceQuota) { q.Spec.Hard[name] = before }) }
 }
 
