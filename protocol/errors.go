@@ -80,6 +80,8 @@ const (
 	CodeContested ErrorCode = 1405
 	// CodeRestorePending: the session has ended, but the Service is not back yet.
 	CodeRestorePending ErrorCode = 1406
+	// CodeQuotaExceeded: a quota of the namespace has no room for the agent.
+	CodeQuotaExceeded ErrorCode = 1407
 
 	// CodeTunnelFailed: the tunnel to the agent could not be made.
 	CodeTunnelFailed ErrorCode = 1501

@@ -113,14 +113,14 @@ func (c *Client) examineOperator(ctx context.Context) (d protocol.Diagnostic, in
 func (c *Client) examineAccess(ctx context.Context, target protocol.Target, user string) protocol.Diagnostic {
 	ns := target.Namespace
 	create := access{verb: "create", group: v1alpha1.GroupName, resource: "intercepts", namespace: ns}
-	denied, err := c.deniedOf(ctx, append(wantedAccess(target), access{verb: "get", resource: "services", namespace: ns}))
+	denied, err := c.deniedOf(ctx, wantedAccess(target))
 	if err != nil {
 		return about(subjectPermission, AsDiagnostic(err))
 	}
 	if len(denied) == 0 {
 		return fine(subjectPermission, fmt.Sprintf("%s may debug every Service in namespace %s", user, ns))
 	}
-	fix := protocol.Fix{Title: "Ask an admin to grant you this Role", YAML: roleYAML(ns, denied)}
+	fix := protocol.Fix{Title: "Ask an admin to grant you this Role", YAML: grantYAML(user, ns, denied)}
 	e := protocol.Errorf(protocol.CodeForbidden, "%s may not %s", user, denied[0]).WithFix(fix)
 	for _, a := range denied {
 		if a == create {

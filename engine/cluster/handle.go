@@ -62,7 +62,7 @@ func (c *Client) Create(ctx context.Context, survey *Survey, r Request) (*Handle
 		made, err = c.intercepts(ns).Get(ctx, r.Name, metav1.GetOptions{})
 	}
 	if err != nil {
-		return nil, c.refused(err, ns, survey.Target.Service)
+		return nil, c.refused(err, survey)
 	}
 	in, err := toIntercept(made)
 	if err != nil {
@@ -97,19 +97,23 @@ func newIntercept(survey *Survey, r Request) *v1alpha1.Intercept {
 
 // refused tells why the API server did not take the Intercept: RBAC, the
 // operator's admission policy, a quota.
-func (c *Client) refused(err error, namespace, service string) error {
-	a := access{verb: "create", group: v1alpha1.GroupName, resource: "intercepts", namespace: namespace}
+func (c *Client) refused(err error, survey *Survey) error {
 	if apierrors.IsNotFound(err) {
 		return operatorProblem(&protocol.OperatorStatusResult{}, true)
 	}
-	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
-		return protocol.Errorf(protocol.CodeInterceptRefused, "the cluster refused the intercept of Service %s/%s: %s", namespace, service, statusMessage(err)).
-			On("Service", namespace, service).
-			WithFix(protocol.Fix{Title: "Ask an admin to grant you this Role", YAML: roleYAML(namespace, append([]access{a},
-				access{verb: v1alpha1.VerbIntercept, group: v1alpha1.GroupName, resource: v1alpha1.AccessResource, name: service},
-				access{verb: v1alpha1.VerbInherit, group: v1alpha1.GroupName, resource: v1alpha1.AccessResource, name: service}))})
+	if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) {
+		return c.explain(err, access{verb: "create", group: v1alpha1.GroupName, resource: "intercepts", namespace: survey.Target.Namespace})
 	}
-	return c.explain(err, a)
+	namespace, service := survey.Target.Namespace, survey.Target.Service
+	if full := quotaExceeded(namespace, statusMessage(err)); full != nil {
+		return full
+	}
+	e := protocol.Errorf(protocol.CodeInterceptRefused, "the cluster refused the intercept of Service %s/%s: %s", namespace, service, statusMessage(err)).
+		On("Service", namespace, service)
+	if apierrors.IsForbidden(err) {
+		e = e.WithFix(protocol.Fix{Title: "Ask an admin to grant you this Role", YAML: grantYAML(survey.User, namespace, wantedAccess(survey.Target))})
+	}
+	return e
 }
 
 // Name is the object's name.
@@ -213,7 +217,7 @@ func (h *Handle) WaitAgent(ctx context.Context) (*v1alpha1.InterceptAgent, error
 		case status.State == v1alpha1.StateRefused:
 			return nil, protocol.Errorf(protocol.CodeInterceptRefused, "the operator refused the intercept: %s", status.Message).On("Intercept", h.namespace, h.name)
 		case status.State == v1alpha1.StateFailed:
-			return nil, protocol.Errorf(protocol.CodeAgentFailed, "the agent can't run: %s", status.Message).On("Intercept", h.namespace, h.name)
+			return nil, h.failedError(&status)
 		case status.Agent != nil && status.Agent.Pod != "":
 			return status.Agent, nil
 		}
@@ -223,6 +227,13 @@ func (h *Handle) WaitAgent(ctx context.Context) (*v1alpha1.InterceptAgent, error
 		case <-changed:
 		}
 	}
+}
+
+func (h *Handle) failedError(status *v1alpha1.InterceptStatus) error {
+	if full := quotaExceeded(h.namespace, status.Message); full != nil {
+		return full
+	}
+	return protocol.Errorf(protocol.CodeAgentFailed, "the agent can't run: %s", status.Message).On("Intercept", h.namespace, h.name)
 }
 
 func (h *Handle) noAgent(ctx context.Context, status v1alpha1.InterceptStatus) error {

@@ -141,6 +141,8 @@ type Client struct {
 	dynamic   dynamic.Interface
 
 	upgrades http.RoundTripper
+	// user is who the API server takes us for, a string; nil until it was asked.
+	user atomic.Value
 	// forwards: agents are reached by port-forward, since the other way has failed.
 	forwards atomic.Bool
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"slices"
 	"sort"
 	"sync"
 
@@ -177,17 +178,19 @@ func (c *Client) gather(ctx context.Context, target protocol.Target) (*facts, er
 	return f, group.Wait()
 }
 
-// wantedAccess is what a session needs of RBAC beyond reading.
+// wantedAccess is all that a session needs of RBAC, the most telling first.
 func wantedAccess(target protocol.Target) []access {
-	ns := target.Namespace
-	wanted := []access{
-		{verb: "create", group: v1alpha1.GroupName, resource: "intercepts", namespace: ns},
-		{verb: v1alpha1.VerbIntercept, group: v1alpha1.GroupName, resource: v1alpha1.AccessResource, namespace: ns, name: target.Service},
-	}
+	ns, name := target.Namespace, target.Service
+	wanted := []access{{verb: v1alpha1.VerbIntercept, group: v1alpha1.GroupName, resource: v1alpha1.AccessResource, namespace: ns, name: name}}
 	if target.WantsInherit() {
-		wanted = append(wanted, access{verb: v1alpha1.VerbInherit, group: v1alpha1.GroupName, resource: v1alpha1.AccessResource, namespace: ns, name: target.Service})
+		wanted = append(wanted, access{verb: v1alpha1.VerbInherit, group: v1alpha1.GroupName, resource: v1alpha1.AccessResource, namespace: ns, name: name})
 	}
-	return wanted
+	for _, verb := range []string{"create", "get", "list", "watch", "delete"} {
+		wanted = append(wanted, access{verb: verb, group: v1alpha1.GroupName, resource: "intercepts", namespace: ns})
+	}
+	return append(wanted,
+		access{verb: "get", resource: "services", namespace: ns, name: name},
+		access{verb: "list", group: "discovery.k8s.io", resource: "endpointslices", namespace: ns})
 }
 
 func (c *Client) deniedOf(ctx context.Context, wanted []access) ([]access, error) {
@@ -224,6 +227,7 @@ func (c *Client) whoAmI(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", c.explain(err, access{verb: "create", group: "authentication.k8s.io", resource: "selfsubjectreviews"})
 	}
+	c.user.Store(review.Status.UserInfo.Username)
 	return review.Status.UserInfo.Username, nil
 }
 
@@ -250,23 +254,28 @@ func (s *Survey) judgeOperator(f *facts) {
 }
 
 func (s *Survey) judgeAccess(f *facts) {
-	var missing []access
-	inheritOnly := true
-	for _, a := range f.denied {
-		missing = append(missing, a)
-		inheritOnly = inheritOnly && a.verb == v1alpha1.VerbInherit
-	}
+	missing := f.missing(s.Target)
 	if len(missing) == 0 {
 		return
 	}
-	fix := protocol.Fix{Title: "Ask an admin to grant you this Role", YAML: roleYAML(s.Target.Namespace, missing)}
-	if inheritOnly {
+	fix := protocol.Fix{Title: "Ask an admin to grant you this Role", YAML: grantYAML(f.user, s.Target.Namespace, missing)}
+	if len(missing) == 1 && missing[0].verb == v1alpha1.VerbInherit {
 		s.fail(protocol.Errorf(protocol.CodeInheritForbidden, "%s may not %s: its environment and files are not yours to read. Start with \"inherit\": false to go without them", f.user, missing[0]).
 			On("Service", s.Target.Namespace, s.Target.Service).WithFix(fix), "target.inherit")
 		return
 	}
 	s.fail(protocol.Errorf(protocol.CodeForbidden, "%s may not %s", f.user, missing[0]).
 		On("Service", s.Target.Namespace, s.Target.Service).WithFix(fix), "target.service")
+}
+
+// missing is what was denied, each once, in the order of wantedAccess.
+func (f *facts) missing(target protocol.Target) (missing []access) {
+	for _, a := range append(wantedAccess(target), f.denied...) {
+		if slices.Contains(f.denied, a) && !slices.Contains(missing, a) {
+			missing = append(missing, a)
+		}
+	}
+	return missing
 }
 
 func (s *Survey) judgeService(f *facts) {

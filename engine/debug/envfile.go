@@ -2,6 +2,7 @@ package debug
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -55,6 +56,9 @@ func envFiles(c *config) {
 // parseEnvFile reads the usual .env format: NAME=value lines, "export" allowed,
 // comments, single quotes as they are, double quotes with \n, \" and \\.
 func parseEnvFile(text string) (variables, error) {
+	if strings.ContainsRune(text, 0) {
+		return nil, errors.New("it holds a NUL byte, which no environment can")
+	}
 	vars := variables{}
 	lines := strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n")
 	for i := 0; i < len(lines); i++ {

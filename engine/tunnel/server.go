@@ -24,7 +24,8 @@ type ServerConfig struct {
 // handshake (greeter.go), one per session that abandons and forgets it. Close
 // ends all of them; sessions have their own.
 type Server struct {
-	cfg ServerConfig
+	cfg  ServerConfig
+	door *Door
 
 	mu        sync.Mutex
 	closed    bool
@@ -47,7 +48,7 @@ func NewServer(cfg ServerConfig) *Server {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Server{
-		cfg: cfg, pipes: map[pipeID]*served{}, greeting: map[io.Closer]struct{}{},
+		cfg: cfg, door: NewDoor(maxGreeting), pipes: map[pipeID]*served{}, greeting: map[io.Closer]struct{}{},
 		listeners: map[net.Listener]struct{}{}, done: make(chan struct{}),
 	}
 }
@@ -85,20 +86,23 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
-// maxGreeting bounds the connections that have not shown a key yet.
-const maxGreeting = 256
+// maxGreeting is how many connections may wait that have not shown a key yet. Each
+// may hold a pipe's receiveLimit and a TLS message of 256 KiB at most.
+const maxGreeting = 64
 
-// welcome serves a connection, unless the server is closed or has too many.
+// welcome serves a connection, unless the server is closed.
 func (s *Server) welcome(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || len(s.greeting) >= maxGreeting {
+	if s.closed {
 		_ = conn.Close()
 		return
 	}
 	s.greeting[conn] = struct{}{}
+	s.door.Enter(conn)
 	s.group.Go(func() {
 		err := s.greet(conn)
+		s.door.Leave(conn)
 		if err != nil {
 			_ = conn.Close()
 			s.cfg.Log.Info("tunnel refused", "error", err)

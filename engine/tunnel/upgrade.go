@@ -16,6 +16,7 @@ const UpgradeProtocol = "kubetunnel"
 type upgradeListener struct {
 	net.Listener
 	server   *http.Server
+	door     *Door // for connections that are not upgraded yet
 	upgraded chan net.Conn
 	once     sync.Once
 	done     chan struct{}
@@ -29,9 +30,14 @@ type upgradeListener struct {
 // UpgradeProtocol. Everything else is told 426 Upgrade Required. It owns l.
 func UpgradeListener(l net.Listener) net.Listener {
 	u := &upgradeListener{
-		Listener: l, upgraded: make(chan net.Conn), done: make(chan struct{}), failure: make(chan struct{}),
+		Listener: l, door: NewDoor(maxGreeting), upgraded: make(chan net.Conn), done: make(chan struct{}), failure: make(chan struct{}),
 	}
-	u.server = &http.Server{Handler: u, ConnState: u.count, ReadHeaderTimeout: handshakeTimeout, MaxHeaderBytes: 16 << 10}
+	u.server = &http.Server{
+		Handler: u, ConnState: u.count, MaxHeaderBytes: 16 << 10,
+		ReadHeaderTimeout: handshakeTimeout, ReadTimeout: handshakeTimeout, WriteTimeout: handshakeTimeout,
+	}
+	// Who has not asked for the upgrade need not stay.
+	u.server.SetKeepAlivesEnabled(false)
 	u.serving.Go(func() {
 		u.failed = u.server.Serve(l)
 		close(u.failure)
@@ -39,11 +45,13 @@ func UpgradeListener(l net.Listener) net.Listener {
 	return u
 }
 
-func (u *upgradeListener) count(_ net.Conn, state http.ConnState) {
+func (u *upgradeListener) count(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		u.asking.Add(1)
+		u.door.Enter(conn)
 	case http.StateHijacked, http.StateClosed:
+		u.door.Leave(conn)
 		u.asking.Done()
 	default:
 	}

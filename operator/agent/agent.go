@@ -152,15 +152,22 @@ func (a *Agent) tick(ctx context.Context) {
 	}
 }
 
-var errNotNamed = errors.New("the operator has not named it")
+var (
+	errNotNamed = errors.New("the operator has not named it")
+	errOver     = errors.New("its intercept has ended")
+)
 
-// authorize gives a named client its session's configuration.
+// authorize gives a named client its session's configuration. When the Intercept is
+// gone, a client stays named for the sake of its last calls, and gets no new session.
 func (a *Agent) authorize(key tunnel.PublicKey) (tunnel.Config, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c := a.clients[key]
 	if c == nil {
 		return tunnel.Config{}, errNotNamed
+	}
+	if a.desired.Draining {
+		return tunnel.Config{}, errOver
 	}
 	return tunnel.Config{Handler: c.handle, Log: a.cfg.Log, Abandon: c.lease(), OnAttached: c.attachedChanged}, nil
 }

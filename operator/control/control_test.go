@@ -213,6 +213,21 @@ func TestStrangersAreRefused(t *testing.T) {
 	}
 }
 
+func TestSilentCrowdDoesNotKeepTheOperatorOut(t *testing.T) {
+	agentKey, operatorKey := newKey(t), newKey(t)
+	addr, _ := serve(t, "127.0.0.1:0", agentKey, operatorKey.Public(), &fakeAgent{})
+	for range 4 * maxHandshakes {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+	}
+	link, w := open(t, addr, operatorKey, agentKey.Public())
+	link.Set(Desired{Draining: true})
+	w.until(t, link, "the operator is let in", func(s State) bool { return s.Current })
+}
+
 func TestCloseMayBeCalledTwice(t *testing.T) {
 	link := Dial(Options{Address: "127.0.0.1:1", Key: newKey(t), Peer: newKey(t).Public()})
 	link.Close()

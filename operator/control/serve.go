@@ -14,8 +14,8 @@ import (
 	"github.com/kubetunnel/kubetunnel/engine/tunnel"
 )
 
-// maxHandshakes bounds the connections that have not shown the operator's key yet:
-// anyone in the cluster may reach the control port.
+// maxHandshakes is how many connections may wait that have not shown the operator's
+// key yet: anyone in the cluster may reach the control port.
 const maxHandshakes = 16
 
 // Serve answers the operator on listener until ctx ends or the listener fails.
@@ -37,7 +37,7 @@ func ServeLogged(ctx context.Context, listener net.Listener, key tunnel.PrivateK
 	})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &server{agent: agent, config: config, log: log, slots: make(chan struct{}, maxHandshakes)}
+	s := &server{agent: agent, config: config, log: log, door: tunnel.NewDoor(maxHandshakes)}
 	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
 	defer stop()
 	err := s.accept(ctx, listener)
@@ -53,7 +53,7 @@ type server struct {
 	agent  Agent
 	config *tls.Config
 	log    *slog.Logger
-	slots  chan struct{}
+	door   *tunnel.Door
 	conns  sync.WaitGroup
 
 	mu     sync.Mutex
@@ -84,12 +84,8 @@ func (s *server) accept(ctx context.Context, listener net.Listener) error {
 			}
 			return fmt.Errorf("accept on control port: %w", err)
 		}
-		select {
-		case s.slots <- struct{}{}:
-			s.conns.Go(func() { s.handle(ctx, conn) })
-		default:
-			_ = conn.Close()
-		}
+		s.door.Enter(conn)
+		s.conns.Go(func() { s.handle(ctx, conn) })
 	}
 }
 
@@ -98,7 +94,7 @@ func (s *server) handle(ctx context.Context, raw net.Conn) {
 	shake, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	err := conn.HandshakeContext(shake)
 	cancel()
-	<-s.slots
+	s.door.Leave(raw)
 	if err != nil {
 		s.log.Warn("refused a control connection", "from", raw.RemoteAddr().String(), "error", err)
 		_ = raw.Close()

@@ -142,7 +142,7 @@ func (b blueprint) agent(ports []targetPort, own agentPorts) corev1.Container {
 			"--upgrade", fmt.Sprintf(":%d", own.upgrade),
 		},
 		Ports:           containerPorts(ports),
-		Resources:       smallResources(appContainer(b.service, b.app.Template).Resources, "512Mi"),
+		Resources:       within(smallResources(appContainer(b.service, b.app.Template).Resources, "512Mi"), b.app.Limits),
 		VolumeMounts:    []corev1.VolumeMount{{Name: configVolume, MountPath: configPath, ReadOnly: true}},
 		SecurityContext: restricted(),
 	}

@@ -11,7 +11,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubetunnel/kubetunnel/engine/tunnel"
@@ -23,7 +22,7 @@ import (
 type applier struct {
 	client client.Client
 	reader client.Reader
-	events events.EventRecorder
+	teller teller
 }
 
 // errStale: the Service is no longer the one that was looked at; look again.
@@ -134,8 +133,11 @@ func (a *applier) switchService(ctx context.Context, x SwitchService) error {
 	if err != nil || svc == nil {
 		return err
 	}
-	a.events.Eventf(svc, nil, corev1.EventTypeNormal, "Intercepted", "Switch",
-		"calls go to %s (Intercept %s)", x.Original.who(), x.Original.Intercept)
+	about := aboutOriginal(svc, &x.Original)
+	a.teller.tell(ctx, svc, Notice{
+		Type: corev1.EventTypeNormal, Reason: eventLive, About: about,
+		Note: fmt.Sprintf("calls go to %s (Intercept %s)", about.who(), x.Original.Intercept),
+	})
 	return nil
 }
 
@@ -148,8 +150,11 @@ func (a *applier) restoreService(ctx context.Context, x RestoreService) error {
 	if err != nil || svc == nil {
 		return err
 	}
-	a.events.Eventf(svc, nil, corev1.EventTypeNormal, "Restored", "Restore",
-		"calls go to the app's own pods again, after an intercept by %s: %s", x.Original.who(), x.Reason)
+	about := aboutOriginal(svc, &x.Original)
+	a.teller.tell(ctx, svc, Notice{
+		Type: corev1.EventTypeNormal, Reason: eventRestored, About: about,
+		Note: fmt.Sprintf("calls go to the app's own pods again, after an intercept by %s: %s", about.who(), x.Reason),
+	})
 	return a.finish(ctx, svc, x.Original)
 }
 

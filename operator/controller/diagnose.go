@@ -3,9 +3,11 @@ package controller
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
 // health is how the agent's pod is doing, in words for a person.
@@ -84,4 +86,10 @@ func podCondition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCond
 
 func hasTwin(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool { return c.Name == twinContainer })
+}
+
+// quotaFull: a ResourceQuota has no room. The API server's refusal has no cause of a
+// type of its own, so that there is nothing but its words to tell it from others.
+func quotaFull(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota: ")
 }

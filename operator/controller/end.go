@@ -23,6 +23,7 @@ func (p *planner) end() {
 		// Nothing of ours on it.
 	}
 	p.plan.Memory.Switched = false
+	p.revoke()
 	if p.nothingLeft() {
 		p.plan.Memory = Memory{Clients: p.plan.Memory.Clients}
 		return
@@ -34,6 +35,15 @@ func (p *planner) end() {
 	p.plan.Memory = Memory{Clients: p.plan.Memory.Clients}
 	p.plan.Link = nil
 	p.dismantle()
+}
+
+// revoke takes the users' way to the agent at once: what drains has its connection.
+func (p *planner) revoke() {
+	for i := range p.w.Owned.Bindings {
+		if b := &p.w.Owned.Bindings[i]; !p.removed(b) {
+			p.do(Delete{Object: b.DeepCopy()})
+		}
+	}
 }
 
 // drain tells the agent to end what it has, and says for how long to wait at most.

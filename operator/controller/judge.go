@@ -68,12 +68,7 @@ func accepted(in *v1alpha1.Intercept) bool {
 	return meta.IsStatusConditionTrue(in.Status.Conditions, v1alpha1.ConditionAccepted)
 }
 
-func person(c v1alpha1.InterceptClient) string {
-	if c.Host == "" {
-		return c.User
-	}
-	return c.User + " on " + c.Host
-}
+func person(c v1alpha1.InterceptClient) string { return About{User: c.User, Host: c.Host}.who() }
 
 func judgeOne(w *World, in *v1alpha1.Intercept, selector map[string]string) verdict {
 	name := in.Spec.Service

@@ -29,17 +29,6 @@ type Original struct {
 	Restored bool `json:"restored,omitempty"`
 }
 
-// who names the user for an Event.
-func (o *Original) who() string {
-	if o.User == "" {
-		return "an unknown user"
-	}
-	if o.Host == "" {
-		return o.User
-	}
-	return o.User + " on " + o.Host
-}
-
 func (o *Original) encode() (string, error) {
 	data, err := json.Marshal(o)
 	if err != nil {

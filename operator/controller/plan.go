@@ -36,6 +36,8 @@ type Plan struct {
 	// Status of each live Intercept, when all actions have been done.
 	Status map[types.UID]v1alpha1.InterceptStatus
 	Memory Memory
+	// Notices are for people.
+	Notices []Notice
 	// Recheck is when to look again if nothing happens; 0: never.
 	Recheck time.Duration
 }
@@ -84,6 +86,7 @@ func plan(w World) Plan {
 	p.sweep()
 	p.expire()
 	p.report()
+	p.announce()
 	return p.plan
 }
 
@@ -125,8 +128,12 @@ func (p *planner) remember() {
 		if m.FirstSeen.IsZero() {
 			m.FirstSeen = p.w.Now
 		}
-		if cs, _ := p.client(in.UID); cs != nil && cs.Attached && p.w.Link.Connected {
-			m.LastAttached = p.w.Now
+		m.About, m.Since = aboutOf(&in), in.CreationTimestamp.Time
+		if cs, _ := p.client(in.UID); cs != nil {
+			m.Counters = cs.Counters
+			if cs.Attached && p.w.Link.Connected {
+				m.LastAttached = p.w.Now
+			}
 		}
 		m.Reverts = max(m.Reverts, in.Status.Reverts)
 		clients[in.UID] = m

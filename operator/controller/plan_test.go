@@ -15,7 +15,11 @@ import (
 	"github.com/kubetunnel/kubetunnel/operator/control"
 )
 
-const dismantled = "DeleteSecrets DeleteRoleBinding DeleteRole DeleteDeployment DeleteService"
+const (
+	dismantled = "DeleteSecrets DeleteRoleBinding DeleteRole DeleteDeployment DeleteService"
+	// ended is dismantled where the users' way to the agent goes before all else.
+	ended = "DeleteRoleBinding DeleteSecrets DeleteRole DeleteDeployment DeleteService"
+)
 
 func TestPlan(t *testing.T) {
 	old := types.UID("in-one")
@@ -84,21 +88,21 @@ func TestPlan(t *testing.T) {
 		"an origin that restarts in mid-session":     {[]change{wasAccepted, isSwitched, func(w *World) { w.App = &App{}; w.OriginReady = false }}, "", v1alpha1.StateLive},
 		"another pod of the agent":                   {[]change{func(w *World) { w.Owned.Pods[0].Name += "2" }}, "SwitchService PutRole", v1alpha1.StateLive},
 
-		"the Intercept is gone":                 {[]change{isSwitched, noIntercept}, "RestoreService", ""},
-		"the Intercept is on its way out":       {[]change{isSwitched, intercept0(func(in *v1alpha1.Intercept) { now := metav1.NewTime(noon); in.DeletionTimestamp = &now })}, "RestoreService", ""},
-		"gone, and the nodes still learn of it": {[]change{noIntercept, func(w *World) { w.Memory.RestoredAt = noon.Add(-time.Second) }}, "", ""},
-		"gone, and the nodes know":              {[]change{noIntercept, func(w *World) { w.Memory.RestoredAt = noon.Add(-4 * time.Second) }}, dismantled, ""},
-		"gone, and a call is still under way":   {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(4, false)}, "", ""},
-		"gone, and the last call has ended":     {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(4, true)}, dismantled, ""},
-		"gone, and a call that does not end":    {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(6, false)}, dismantled, ""},
-		"gone, and never switched":              {[]change{noIntercept}, dismantled, ""},
+		"the Intercept is gone":                 {[]change{isSwitched, noIntercept}, "RestoreService DeleteRoleBinding", ""},
+		"the Intercept is on its way out":       {[]change{isSwitched, intercept0(func(in *v1alpha1.Intercept) { now := metav1.NewTime(noon); in.DeletionTimestamp = &now })}, "RestoreService DeleteRoleBinding", ""},
+		"gone, and the nodes still learn of it": {[]change{noIntercept, func(w *World) { w.Memory.RestoredAt = noon.Add(-time.Second) }}, "DeleteRoleBinding", ""},
+		"gone, and the nodes know":              {[]change{noIntercept, func(w *World) { w.Memory.RestoredAt = noon.Add(-4 * time.Second) }}, ended, ""},
+		"gone, and a call is still under way":   {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(4, false)}, "DeleteRoleBinding", ""},
+		"gone, and the last call has ended":     {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(4, true)}, ended, ""},
+		"gone, and a call that does not end":    {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(6, false)}, ended, ""},
+		"gone, and never switched":              {[]change{noIntercept}, ended, ""},
 		"gone while no operator was there":      {[]change{isSwitched, noIntercept, func(w *World) { w.Owned, w.Memory, w.Link = Owned{}, Memory{}, LinkState{} }}, "RestoreService", ""},
 		"an annotation that can't be read": {[]change{noIntercept, func(w *World) {
 			w.Owned = Owned{}
 			w.Service.Annotations = map[string]string{v1alpha1.AnnotationOriginal: "{"}
 		}}, "FinishRestore", ""},
 		"the Service is gone":                  {[]change{func(w *World) { w.Service = nil }}, dismantled, v1alpha1.StateRefused},
-		"the Service is another one":           {[]change{noIntercept, func(w *World) { w.Service.UID = "svc-2" }}, dismantled, ""},
+		"the Service is another one":           {[]change{noIntercept, func(w *World) { w.Service.UID = "svc-2" }}, ended, ""},
 		"another Service, and a new Intercept": {[]change{func(w *World) { w.Service.UID, w.Link = "svc-2", LinkState{} }}, "CreateOrigin CreateAgent " + dismantled, v1alpha1.StatePreparing},
 	}
 	for name, c := range cases {

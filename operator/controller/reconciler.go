@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -47,6 +48,9 @@ func (r *reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, fmt.Errorf("look at Service %s: %w", req, err)
 	}
 	if !concerned {
+		for _, n := range overOf(r.recall(req.NamespacedName), nil, r.now()) {
+			r.applier.teller.tell(ctx, nil, n)
+		}
 		r.links.keep(req.NamespacedName, nil)
 		r.forget(req.NamespacedName)
 		return reconcile.Result{}, nil
@@ -54,6 +58,7 @@ func (r *reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 	w.Link = r.links.state(req.NamespacedName)
 	w.Memory, w.Settings, w.Now = r.recall(req.NamespacedName), r.settings, r.now()
 	p := plan(w)
+	r.tell(ctx, &w, &p)
 	failed := r.apply(ctx, &p)
 	r.store(req.NamespacedName, p.Memory)
 	// Whatever failed, the agent is told the present state: withdrawals must not wait.
@@ -66,6 +71,13 @@ func (r *reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, err
 	}
 	return reconcile.Result{RequeueAfter: p.Recheck}, nil
+}
+
+// tell comes before the actions, one of which may be to remove what it is about.
+func (r *reconciler) tell(ctx context.Context, w *World, p *Plan) {
+	for _, n := range p.Notices {
+		r.applier.teller.tell(ctx, w.Service, n)
+	}
 }
 
 // apply does the actions up to the first that fails.
@@ -99,6 +111,12 @@ func (r *reconciler) report(ctx context.Context, w *World, p *Plan, failed error
 				status.State = v1alpha1.StatePreparing
 			}
 			status.Message = "the operator tries again: " + failed.Error()
+			if quotaFull(failed) {
+				status.State, status.Message = v1alpha1.StateFailed, "the cluster refuses what the agent needs: "+failed.Error()
+			}
+			if about := aboutOf(in); status.State == v1alpha1.StateFailed && in.Status.State != v1alpha1.StateFailed {
+				r.applier.teller.tell(ctx, w.Service, Notice{Type: corev1.EventTypeWarning, Reason: eventFailed, About: about, Note: "the intercept by " + about.who() + ": " + status.Message})
+			}
 		}
 		if apiequality.Semantic.DeepEqual(in.Status, status) {
 			continue

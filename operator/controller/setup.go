@@ -86,7 +86,7 @@ func Run(ctx context.Context, o Options) error {
 	defer cancel()
 	r := &reconciler{
 		gatherer: gatherer{cache: manager.GetClient(), live: manager.GetAPIReader(), networks: &networks{live: manager.GetAPIReader(), log: o.Log}},
-		applier:  applier{client: manager.GetClient(), reader: manager.GetAPIReader(), events: manager.GetEventRecorder(v1alpha1.ManagedBy)},
+		applier:  applier{client: manager.GetClient(), reader: manager.GetAPIReader(), teller: teller{events: manager.GetEventRecorder(v1alpha1.ManagedBy), log: o.Log}},
 		links:    links, settings: o.Settings, log: o.Log, now: time.Now, memory: map[types.NamespacedName]Memory{},
 	}
 	if err := wire(ctx, manager, r, news, o.workers); err != nil {
@@ -143,7 +143,7 @@ func mapper() meta.RESTMapper {
 			m.Add(gv.WithKind(kind+"List"), meta.RESTScopeNamespace)
 		}
 	}
-	add(corev1.SchemeGroupVersion, "Service", "Pod", "Secret", "PersistentVolumeClaim", "Event")
+	add(corev1.SchemeGroupVersion, "Service", "Pod", "Secret", "PersistentVolumeClaim", "LimitRange", "Event")
 	add(appsv1.SchemeGroupVersion, "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
 	add(batchv1.SchemeGroupVersion, "Job")
 	add(rbacv1.SchemeGroupVersion, "Role", "RoleBinding")

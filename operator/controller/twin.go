@@ -55,7 +55,7 @@ func (b blueprint) addTwin(t *corev1.PodTemplateSpec) {
 		WorkingDir:      app.WorkingDir,
 		VolumeMounts:    append(mounts, corev1.VolumeMount{Name: sharedVolume, MountPath: sharedPath}),
 		SecurityContext: app.SecurityContext,
-		Resources:       twinResources(app, volumes),
+		Resources:       within(twinResources(app, volumes), b.app.Limits),
 	})
 	if twin := &pod.Containers[len(pod.Containers)-1]; allowed.Environment {
 		twin.Env, twin.EnvFrom = twinEnv(app, from), app.EnvFrom

@@ -60,6 +60,8 @@ type App struct {
 	Token bool
 	// SharedClaims are the PersistentVolumeClaims that several nodes can mount.
 	SharedClaims map[string]bool
+	// Limits are what the namespace's LimitRanges ask of each container.
+	Limits []corev1.LimitRangeItem
 	// Governed is the StatefulSet whose governing Service this is.
 	Governed string
 }
@@ -92,6 +94,13 @@ type ClientMemory struct {
 	FirstSeen    time.Time
 	LastAttached time.Time
 	Reverts      int32
+	// About, Since and Counters are for the notice of its end. Since is the object's own age.
+	About    About
+	Since    time.Time
+	Counters control.Counters
+	// Begun: its begin was told, or needs not be. Trouble is the one that was told last.
+	Begun   bool
+	Trouble v1alpha1.InterceptState
 }
 
 // Settings are the admin's choices.

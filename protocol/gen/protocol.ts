@@ -124,6 +124,8 @@ export enum ErrorCode {
   Contested = 1405,
   /** the session has ended, but the Service is not back yet. */
   RestorePending = 1406,
+  /** a quota of the namespace has no room for the agent. */
+  QuotaExceeded = 1407,
   /** the tunnel to the agent could not be made. */
   TunnelFailed = 1501,
   /** the tunnel to the agent was lost and did not come back. */

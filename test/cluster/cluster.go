@@ -41,7 +41,8 @@ func Existing() bool { return os.Getenv("KUBETUNNEL_TEST_CLUSTER") == "existing"
 
 // Up brings the cluster up, or takes the existing one, and loads the images. It
 // begins by ending what a killed run has left. What it does is told line by line.
-func Up(ctx context.Context, name string, say func(string)) (c *Cluster, err error) {
+// More are flags of `devcluster up`.
+func Up(ctx context.Context, name string, say func(string), more ...string) (c *Cluster, err error) {
 	root, err := findRoot()
 	if err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func Up(ctx context.Context, name string, say func(string)) (c *Cluster, err err
 	if !c.own {
 		err = c.takeExisting(ctx, say)
 	} else {
-		err = c.raise(ctx, say)
+		err = c.raise(ctx, say, more...)
 	}
 	markChildren()
 	return c, err
@@ -81,12 +82,12 @@ func serverPath(root string) string {
 	return filepath.Join(root, "bin", "tunnel-server")
 }
 
-func (c *Cluster) raise(ctx context.Context, say func(string)) error {
+func (c *Cluster) raise(ctx context.Context, say func(string), more ...string) error {
 	// One that an earlier run has left is not taken over: who knows what is in it.
 	if err := c.Down(ctx, say); err != nil {
 		return err
 	}
-	out, err := c.devcluster(ctx, say, "up")
+	out, err := c.devcluster(ctx, say, append([]string{"up"}, more...)...)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ func (c *cli) up() *cobra.Command {
 	cmd := &cobra.Command{Use: "up", Short: "bring the cluster up; prints the kubeconfig's path", Args: cobra.NoArgs}
 	cmd.Flags().IntVar(&opts.nodes, "nodes", 1, "how many nodes: 1 or 2")
 	cmd.Flags().StringVar(&opts.kubeconfig, "kubeconfig", "", "also write the admin's kubeconfig here")
+	cmd.Flags().BoolVar(&opts.audit, "audit", false, "let the API server log who of the pods asks it for what; status tells the log's path")
 	opts.buildFlags(cmd)
 	cmd.RunE = c.run(func(ctx context.Context, l layout, _ []string) error {
 		if opts.nodes < 1 || opts.nodes > 2 {

@@ -116,7 +116,9 @@ type state struct {
 	Processes map[string]host.Process `json:"processes"`
 	// Commands are the components' command lines, to start them again.
 	Commands map[string][]string `json:"commands"`
-	Ready    bool                `json:"ready"`
+	// AuditLog is the path of the API server's audit log, "" when it writes none.
+	AuditLog string `json:"auditLog,omitempty"`
+	Ready    bool   `json:"ready"`
 }
 
 // known are the processes written down; none when nothing is.

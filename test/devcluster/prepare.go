@@ -23,7 +23,7 @@ func (r *raiser) prepare(context.Context) error {
 			return err
 		}
 	}
-	if err := r.save(r.state); err != nil {
+	if err := errors.Join(r.save(r.state), r.writeAuditPolicy()); err != nil {
 		return err
 	}
 	for _, program := range binaries.Programs {

@@ -88,6 +88,7 @@ func (r *raiser) startAPI(ctx context.Context) error {
 
 func (r *raiser) startControlPlane(names ...string) error {
 	commands := controlPlane(r.layout)
+	commands["apiserver"] = append(commands["apiserver"], r.auditFlags(r.state.AuditLog)...)
 	for _, name := range names {
 		if _, err := r.spawn(name, r.state.holderOf(1), commands[name]...); err != nil {
 			return err

@@ -22,6 +22,7 @@ type report struct {
 	Server     string            `json:"server,omitempty"`
 	Nodes      []nodeReport      `json:"nodes,omitempty"`
 	Components []componentReport `json:"components,omitempty"`
+	AuditLog   string            `json:"auditLog,omitempty"`
 }
 
 type nodeReport struct {
@@ -60,7 +61,7 @@ func examine(ctx context.Context, l layout, problem error) report {
 	if err != nil {
 		return r
 	}
-	r.Kubeconfig, r.Server = l.kubeconfig(), l.server()
+	r.Kubeconfig, r.Server, r.AuditLog = l.kubeconfig(), l.server(), st.AuditLog
 	for name, p := range st.Processes {
 		r.Components = append(r.Components, componentReport{Name: name, PID: p.PID, Runs: p.Alive(), Log: l.log(name)})
 	}

@@ -17,6 +17,7 @@ type upOptions struct {
 	nodes             int
 	kubeconfig, cache string
 	src               string
+	audit             bool
 }
 
 // upTimeout bounds the start of the programs; building them takes its own time.
@@ -51,6 +52,9 @@ func up(ctx context.Context, l layout, opts upOptions, say func(string, ...any))
 	r := &raiser{layout: l, built: programs, say: say, state: &state{
 		Slot: l.slot, Nodes: opts.nodes, Processes: map[string]host.Process{}, Commands: map[string][]string{},
 	}}
+	if opts.audit {
+		r.state.AuditLog = l.auditLog()
+	}
 	if err := r.raiseOrClean(ctx, filepath.Join(opts.cache, "logs", l.Name)); err != nil {
 		return err
 	}
@@ -73,6 +77,9 @@ func alreadyUp(ctx context.Context, l layout, opts upOptions, say func(string, .
 	}
 	if st.Nodes != opts.nodes {
 		return false, fmt.Errorf("cluster %s is up with %d nodes, not %d: take it down first, or choose another --name", l.Name, st.Nodes, opts.nodes)
+	}
+	if opts.audit && st.AuditLog == "" {
+		return false, fmt.Errorf("cluster %s is up without an audit log: take it down first, or choose another --name", l.Name)
 	}
 	say("cluster %s is up", l.Name)
 	return true, copyKubeconfig(l, opts.kubeconfig)

@@ -37,7 +37,7 @@ func TestDoctorSaysWhetherASessionCouldStart(t *testing.T) {
 		{"all right", []string{"-n", shop}, 0, []string{"✓ sandbox  ", "✓ adapter go", "✓ cluster", "✓ operator", "✓ permission", "dev may debug every Service in namespace " + shop, "a session can start"}},
 		{"a Service", []string{"--service", shop + "/cart"}, 0, []string{"✓ service", shop + "/cart can be debugged by dev"}},
 		{"no such Service", []string{"--service", shop + "/nothing"}, 1, []string{"✗ service", "KT1201"}},
-		{"a foreign namespace", []string{"-n", foreign}, 1, []string{"✗ permission", "KT1301: dev may not create intercepts.kubetunnel.dev", "kind: Role", "no session can start"}},
+		{"a foreign namespace", []string{"-n", foreign}, 1, []string{"✗ permission", "KT1301: dev may not intercept services.kubetunnel.dev", "kind: Role", "no session can start"}},
 		{"a Service there", []string{"--service", foreign + "/cart"}, 1, []string{"✗ service", "KT1301"}},
 		{"no such context", []string{"--context", "nowhere"}, 1, []string{"✗ cluster", "KT1002"}},
 	} {

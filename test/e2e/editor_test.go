@@ -31,6 +31,12 @@ func testContext(t *testing.T) context.Context {
 // openEditor starts a tunnel-server as the ordinary user. It is gone when the test ends.
 func openEditor(ctx context.Context, t *testing.T, env ...string) *servertest.Editor {
 	t.Helper()
+	return openEditorOf(ctx, t, kubeconfig, env...)
+}
+
+// openEditorOf is openEditor as the user of a kubeconfig.
+func openEditorOf(ctx context.Context, t *testing.T, kubeconfig string, env ...string) *servertest.Editor {
+	t.Helper()
 	e, err := servertest.Start(ctx, world.Server, kubeconfig, cluster.Lines(func(s string) { t.Log("server:", s) }), env...)
 	if err != nil {
 		t.Fatal(err)

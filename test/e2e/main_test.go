@@ -64,7 +64,7 @@ func run(m *testing.M) (code int, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), upTimeout)
 	defer cancel()
-	if world, err = cluster.Up(ctx, cluster.Name("kttest"), say); err != nil {
+	if world, err = cluster.Up(ctx, cluster.Name("kttest"), say, "--audit"); err != nil {
 		return 1, err
 	}
 	defer func() {
@@ -79,7 +79,9 @@ func run(m *testing.M) (code int, err error) {
 	if told := races.take(); told != "" {
 		err = errors.New(told)
 	}
-	return code, err
+	end, cancel := context.WithTimeout(context.Background(), downTimeout)
+	defer cancel()
+	return code, errors.Join(err, judgeRights(end, code == 0))
 }
 
 // prepare installs the operator and the shop, and makes the ordinary user.

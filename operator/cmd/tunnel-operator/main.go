@@ -119,9 +119,17 @@ func (f *flags) logger() (*slog.Logger, error) {
 	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
 		return nil, fmt.Errorf("--log-level: %w", err)
 	}
-	handler := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})
+	handler := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: nameAudit})
 	bridge := logr.FromSlogHandler(handler)
 	ctrl.SetLogger(bridge)
 	klog.SetLogger(bridge)
 	return slog.New(handler), nil
+}
+
+// nameAudit gives the level of audit lines its name.
+func nameAudit(groups []string, a slog.Attr) slog.Attr {
+	if level, ok := a.Value.Any().(slog.Level); ok && len(groups) == 0 && a.Key == slog.LevelKey && level == controller.LevelAudit {
+		a.Value = slog.StringValue("AUDIT")
+	}
+	return a
 }
