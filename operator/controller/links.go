@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"context"
+	"net"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -21,6 +23,20 @@ type links struct {
 	mu     sync.Mutex
 	closed bool
 	open   map[types.NamespacedName]*openLink
+}
+
+// onlyWhile dials for the one who leads: an agent listens to whoever came last, and what
+// a former leader has to say may be old.
+func onlyWhile(leading func() bool, dial control.DialFunc) control.DialFunc {
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if !leading() {
+			return nil, errNotLeading
+		}
+		return dial(ctx, network, address)
+	}
 }
 
 type openLink struct {

@@ -18,12 +18,16 @@ import (
 	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
 )
 
+// errNotLeading: another operator acts.
+var errNotLeading = errors.New("the lease has run out")
+
 // reconciler brings one Service at a time to what its Intercepts want. The queue
 // never hands out the same Service twice at once.
 type reconciler struct {
 	gatherer gatherer
 	applier  applier
 	links    *links
+	leading  func() bool
 	settings Settings
 	log      *slog.Logger
 	now      func() time.Time
@@ -46,6 +50,9 @@ func (r *reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 	w, concerned, err := r.gatherer.gather(ctx, req.NamespacedName)
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("look at Service %s: %w", req, err)
+	}
+	if !r.leading() {
+		return reconcile.Result{}, errNotLeading // its term ends right now
 	}
 	if !concerned {
 		for _, n := range overOf(r.recall(req.NamespacedName), nil, r.now()) {

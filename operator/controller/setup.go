@@ -50,6 +50,9 @@ type Options struct {
 	Log *slog.Logger
 	// Namespaces restricts the operator to some; none means all.
 	Namespaces []string
+	// Leading tells whether this operator is still the one that acts; nil: it always is.
+	// A process that was frozen may learn late, by Run's ctx, that another took its place.
+	Leading func() bool
 	// Dial replaces the way to an agent's control port, for tests.
 	Dial control.DialFunc
 	// workers 0: as many as are good for a cluster.
@@ -75,7 +78,10 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	news := make(chan event.GenericEvent, 1024)
-	links := newLinks(o.Key, o.Dial, func(key types.NamespacedName) {
+	if o.Leading == nil {
+		o.Leading = func() bool { return true }
+	}
+	links := newLinks(o.Key, onlyWhile(o.Leading, o.Dial), func(key types.NamespacedName) {
 		select {
 		case news <- event.GenericEvent{Object: named(key)}:
 		case <-ctx.Done():
@@ -87,7 +93,7 @@ func Run(ctx context.Context, o Options) error {
 	r := &reconciler{
 		gatherer: gatherer{cache: manager.GetClient(), live: manager.GetAPIReader(), networks: &networks{live: manager.GetAPIReader(), log: o.Log}},
 		applier:  applier{client: manager.GetClient(), reader: manager.GetAPIReader(), teller: teller{events: manager.GetEventRecorder(v1alpha1.ManagedBy), log: o.Log}},
-		links:    links, settings: o.Settings, log: o.Log, now: time.Now, memory: map[types.NamespacedName]Memory{},
+		links:    links, leading: o.Leading, settings: o.Settings, log: o.Log, now: time.Now, memory: map[types.NamespacedName]Memory{},
 	}
 	if err := wire(ctx, manager, r, news, o.workers); err != nil {
 		return err

@@ -46,7 +46,7 @@ func TestWhatIsInstalledAndInWhichOrder(t *testing.T) {
 			t.Errorf("%s %s looks like an intercept's", u.GetKind(), u.GetName())
 		}
 	}
-	want := "CustomResourceDefinition Namespace ServiceAccount ClusterRole ClusterRoleBinding Role RoleBinding ClusterRole " +
+	want := "CustomResourceDefinition Namespace ServiceAccount Secret Lease ClusterRole ClusterRoleBinding Role RoleBinding ClusterRole " +
 		"ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding PodDisruptionBudget Deployment"
 	if got := strings.Join(kinds, " "); got != want {
 		t.Fatalf("%s\nwant %s", got, want)

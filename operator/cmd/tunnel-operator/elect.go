@@ -53,9 +53,10 @@ func newCandidate(config *rest.Config, namespace string, log *slog.Logger) (*can
 	}, nil
 }
 
-// run calls act in each term of this candidate, until ctx ends or act fails. The process
+// run calls act in each term of this candidate, until ctx ends or act fails. Act is told
+// by its context when to stop, and can ask whether it still may. The process
 // outlives a lost lease: one that ended would be started later and later by the kubelet.
-func (c *candidate) run(ctx context.Context, act func(context.Context) error) error {
+func (c *candidate) run(ctx context.Context, act func(context.Context, func() bool) error) error {
 	for ctx.Err() == nil {
 		if err := c.term(ctx, act); err != nil {
 			return err
@@ -66,7 +67,7 @@ func (c *candidate) run(ctx context.Context, act func(context.Context) error) er
 
 // term waits for the lease, acts while it holds, and gives it up only when act has
 // returned, so that two never act at once. Its goroutine is the elector's, and ends with it.
-func (c *candidate) term(ctx context.Context, act func(context.Context) error) error {
+func (c *candidate) term(ctx context.Context, act func(context.Context, func() bool) error) error {
 	election, resign := context.WithCancel(context.WithoutCancel(ctx))
 	defer resign()
 	elected, over := make(chan context.Context, 1), make(chan struct{})
@@ -89,7 +90,9 @@ func (c *candidate) term(ctx context.Context, act func(context.Context) error) e
 	select {
 	case <-ctx.Done():
 	case leading := <-elected:
-		err = actWhile(ctx, leading, act)
+		err = actWhile(ctx, leading, func(ctx context.Context) error {
+			return act(ctx, func() bool { return c.holds(elector) })
+		})
 		if leading.Err() != nil && ctx.Err() == nil {
 			c.log.Warn("the lease was lost; standing by")
 		}
@@ -104,4 +107,11 @@ func actWhile(ctx, leading context.Context, act func(context.Context) error) err
 	defer end()
 	defer context.AfterFunc(leading, end)()
 	return act(ctx)
+}
+
+// holds tells whether the lease is held by now, by this machine's monotonic clock, and
+// before the elector has noticed: a process that was frozen may have lost it meanwhile.
+// It says so a retry early, for what is begun on its word takes time too.
+func (c *candidate) holds(elector *leaderelection.LeaderElector) bool {
+	return elector.IsLeader() && elector.Check(-c.times.retry) == nil
 }

@@ -72,9 +72,12 @@ func (o *office) stand(ctx context.Context, t *testing.T, name string, acts chan
 	t.Helper()
 	over = make(chan error, 1)
 	go func() {
-		over <- o.candidate(name).run(ctx, func(ctx context.Context) error {
+		over <- o.candidate(name).run(ctx, func(ctx context.Context, leading func() bool) error {
 			if o.acting.Add(1) > 1 {
 				t.Errorf("%s acts beside another", name)
+			}
+			if !leading() {
+				t.Errorf("%s acts, and may not", name)
 			}
 			acts <- name
 			<-ctx.Done()
@@ -107,6 +110,28 @@ func TestTheNextLeaderActsWhenTheFirstHasEnded(t *testing.T) {
 	}
 	if r := o.record; r.HolderIdentity != "" {
 		t.Errorf("the lease was not given up: %+v", r)
+	}
+}
+
+// A frozen process learns by the clock that its lease has run out, and not only by its elector.
+func TestAnOldLeaseIsNotHeld(t *testing.T) {
+	o := &office{}
+	c := o.candidate("a")
+	c.times = leaseTimes{valid: 400 * time.Millisecond, renew: 390 * time.Millisecond, retry: 200 * time.Millisecond}
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	err := c.run(ctx, func(ctx context.Context, leading func() bool) error {
+		o.broken.Store(true)
+		for leading() {
+			if ctx.Err() != nil {
+				return errors.New("the term ended before the lease was taken for old")
+			}
+		}
+		end()
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 
@@ -149,7 +174,7 @@ func TestARestartedLeaderLeadsOn(t *testing.T) {
 
 func TestWhatFailsInATermEndsTheOperator(t *testing.T) {
 	broken := errors.New("broken")
-	err := (&office{}).candidate("a").run(t.Context(), func(context.Context) error { return broken })
+	err := (&office{}).candidate("a").run(t.Context(), func(context.Context, func() bool) error { return broken })
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}

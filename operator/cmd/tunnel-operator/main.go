@@ -86,16 +86,16 @@ func (f *flags) run(ctx context.Context) error {
 		return err
 	}
 	log.Info("operator starts", "version", version.Version, "agentImage", f.image, "key", key.Public())
-	act := func(ctx context.Context) error {
-		return controller.Run(ctx, controller.Options{Config: config, Key: key, Log: log, Namespaces: f.watched, Settings: settings})
+	operate := func(ctx context.Context, leading func() bool) error {
+		return controller.Run(ctx, controller.Options{Config: config, Key: key, Log: log, Namespaces: f.watched, Settings: settings, Leading: leading})
 	}
+	act := func(ctx context.Context) error { return operate(ctx, nil) }
 	if f.elect {
 		candidate, err := newCandidate(config, f.namespace, log)
 		if err != nil {
 			return err
 		}
-		alone := act
-		act = func(ctx context.Context) error { return candidate.run(ctx, alone) }
+		act = func(ctx context.Context) error { return candidate.run(ctx, operate) }
 	}
 	return serveBeside(ctx, config, f.health, f.metrics, act)
 }

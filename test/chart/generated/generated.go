@@ -21,7 +21,7 @@ const (
 
 // order is that of installing: the type before what is of it, the Namespace before what
 // is in it, the rules before the operator that relies on them.
-var order = []string{"crd", "namespace", "serviceaccount", "rbac", "developers", "admission", "poddisruptionbudget", "deployment"}
+var order = []string{"crd", "namespace", "serviceaccount", "state", "rbac", "developers", "admission", "poddisruptionbudget", "deployment"}
 
 // Files are the contents of all that is generated, by their paths below the project's folder.
 func Files(root string) (map[string][]byte, error) {

@@ -85,7 +85,6 @@ var rightsFiles = []struct{ name, title string }{
 	{"operator-cluster", "The operator, in the cluster"},
 	{"operator-metrics", "The operator, in the cluster, with `metrics.enabled`"},
 	{"operator-home", "The operator, in its own namespace"},
-	{"operator-home-alone", "The operator, in its own namespace, with `watchNamespaces`"},
 	{"uninstall", "The hook of an uninstallation, while it runs, where the operator may act"},
 	{"developer", "A developer, where it was granted, beside `intercept` and `inherit` on `services.kubetunnel.dev`"},
 }

@@ -18,9 +18,11 @@ import (
 // installed are the kinds of which the chart has objects.
 var installed = []schema.GroupVersionResource{
 	{Version: "v1", Resource: "serviceaccounts"},
+	{Version: "v1", Resource: "secrets"},
 	{Version: "v1", Resource: "services"},
 	{Version: "v1", Resource: "pods"},
 	{Group: "apps", Version: "v1", Resource: "deployments"},
+	{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"},
 	{Group: "batch", Version: "v1", Resource: "jobs"},
 	{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"},
 	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"},
