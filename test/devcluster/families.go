@@ -54,10 +54,12 @@ func (w wiring) connect6() [][]string {
 		commands = append(commands,
 			w.in(node, "sh", "-c", noDetection+"echo 0 > "+settings6+"/disable_ipv6; echo 1 > "+settings6+"/forwarding"),
 			w.in(node, "ip", "-6", "addr", "add", w.nodeAddress6(node)+"/64", "dev", "lan"),
-			// Whatever is not the cluster's goes nowhere. A Service's address is looked up
-			// before it is translated.
-			w.in(node, "ip", "-6", "route", "add", "unreachable", "default"),
-			w.in(node, "ip", "-6", "route", "add", serviceRange6, "dev", "lo"),
+			// Whatever is not the cluster's goes nowhere, but by a link: the kernel has no IPv6
+			// routes by lo, and what has no route does not get as far as kube-proxy's rules.
+			w.in(node, "ip", "link", "add", nowhere, "type", "veth", "peer", "name", nowhere+"-end"),
+			w.in(node, "ip", "link", "set", nowhere, "up"),
+			w.in(node, "ip", "link", "set", nowhere+"-end", "up"),
+			w.in(node, "ip", "-6", "route", "add", "default", "dev", nowhere),
 		)
 	}
 	for node := 1; node <= len(w.holders); node++ {
@@ -73,6 +75,17 @@ func (w wiring) connect6() [][]string {
 // noDetection: nobody else has an address here, and to ask for it (RFC 4862, duplicate
 // address detection) keeps each new address, and so each new pod, waiting for seconds.
 const noDetection = "for f in all default; do echo 0 > /proc/sys/net/ipv6/conf/$f/accept_dad; done; "
+
+// nowhere is the link by which a node's IPv6 packets would leave the cluster.
+const nowhere = "nowhere"
+
+// refusal6 is the router beyond that link, after kube-proxy's rules (priority 0): it
+// knows no way. What kube-proxy has translated meanwhile goes to a pod.
+const refusal6 = `table ip6 devcluster {
+  chain forward { type filter hook forward priority 10; oifname "` + nowhere + `" reject with icmpv6 no-route; }
+  chain output { type filter hook output priority 10; ct status dnat accept; oifname "` + nowhere + `" reject with icmpv6 no-route; }
+}
+`
 
 // firewall6 keeps IPv6 off the link to the host.
 const firewall6 = `table netdev devcluster {

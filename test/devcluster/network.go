@@ -37,6 +37,9 @@ func (w wiring) connect(ctx context.Context) error {
 		if node == 1 {
 			rules += firewall6
 		}
+		if w.dualStack {
+			rules += refusal6
+		}
 		if err := host.RunWith(ctx, rules, w.in(node, "nft", "-f", "-")...); err != nil {
 			return err
 		}
