@@ -57,8 +57,10 @@ func codeOf(err error) tunnel.RefuseCode {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return tunnel.RefusedConnection
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+	case errors.Is(err, syscall.EHOSTUNREACH):
 		return tunnel.RefusedUnreachable
+	case errors.Is(err, syscall.ENETUNREACH):
+		return tunnel.RefusedNoNetwork
 	case errors.As(err, &dns):
 		return tunnel.RefusedNoSuchHost
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():

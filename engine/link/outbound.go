@@ -91,6 +91,8 @@ func dialError(address string, err error) error {
 		return syscall.ECONNRESET
 	case tunnel.RefusedUnreachable:
 		return syscall.EHOSTUNREACH
+	case tunnel.RefusedNoNetwork:
+		return syscall.ENETUNREACH
 	case tunnel.RefusedTimeout:
 		return syscall.ETIMEDOUT
 	case tunnel.RefusedNoSuchHost:

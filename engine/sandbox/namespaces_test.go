@@ -81,6 +81,8 @@ func TestNetworkOfAPod(t *testing.T) {
 				{"refused by IPv6", "dial [fd96::7]:" + refusedPort, "connection refused"},
 				{"unreachable", "dial 10.96.7.7:" + unreachablePort, "no route to host"},
 				{"unreachable by IPv6", "dial [fd96::7]:" + unreachablePort, "no route to host"},
+				{"no network", "dial 10.96.7.7:" + noNetworkPort, "network is unreachable"},
+				{"no network by IPv6", "dial [fd96::7]:" + noNetworkPort, "network is unreachable"},
 				{"silent", "dial 10.96.7.7:" + timeoutPort + " 1500ms", "timeout"},
 				{"UDP", "udp 10.96.7.7:99 message", "message"},
 				{"UDP refused", "udp 10.96.7.7:" + refusedPort + " message", "connection refused"},

@@ -30,6 +30,7 @@ type fakePodCluster struct {
 const (
 	refusedPort     = "81"
 	unreachablePort = "82"
+	noNetworkPort   = "84"
 	timeoutPort     = "83"
 )
 
@@ -62,6 +63,9 @@ func (c *fakePodCluster) DialContext(ctx context.Context, network, address strin
 		return nil, failed
 	case unreachablePort:
 		failed.Err = syscall.EHOSTUNREACH
+		return nil, failed
+	case noNetworkPort:
+		failed.Err = syscall.ENETUNREACH
 		return nil, failed
 	case timeoutPort:
 		failed.Err = syscall.ETIMEDOUT

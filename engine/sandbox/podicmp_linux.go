@@ -14,6 +14,7 @@ type reason int
 
 const (
 	hostUnreachable reason = iota
+	networkUnreachable
 	portUnreachable
 )
 
@@ -46,10 +47,9 @@ func unreachable4(f flow, protocol uint8, transport []byte, why reason) []byte {
 	ip.SetChecksum(^ip.CalculateChecksum())
 	message := header.ICMPv4(p[header.IPv4MinimumSize:])
 	message.SetType(header.ICMPv4DstUnreachable)
-	message.SetCode(header.ICMPv4HostUnreachable)
-	if why == portUnreachable {
-		message.SetCode(header.ICMPv4PortUnreachable)
-	}
+	message.SetCode(map[reason]header.ICMPv4Code{
+		hostUnreachable: header.ICMPv4HostUnreachable, networkUnreachable: header.ICMPv4NetUnreachable, portUnreachable: header.ICMPv4PortUnreachable,
+	}[why])
 	original := header.IPv4(p[header.IPv4MinimumSize+header.ICMPv4MinimumSize:])
 	original.Encode(&header.IPv4Fields{TotalLength: header.IPv4MinimumSize + quoted, TTL: 64, Protocol: protocol, SrcAddr: program, DstAddr: far})
 	original.SetChecksum(^original.CalculateChecksum())
@@ -66,10 +66,9 @@ func unreachable6(f flow, protocol uint8, transport []byte, why reason) []byte {
 	})
 	message := header.ICMPv6(p[header.IPv6MinimumSize:])
 	message.SetType(header.ICMPv6DstUnreachable)
-	message.SetCode(header.ICMPv6AddressUnreachable)
-	if why == portUnreachable {
-		message.SetCode(header.ICMPv6PortUnreachable)
-	}
+	message.SetCode(map[reason]header.ICMPv6Code{
+		hostUnreachable: header.ICMPv6AddressUnreachable, networkUnreachable: header.ICMPv6NetworkUnreachable, portUnreachable: header.ICMPv6PortUnreachable,
+	}[why])
 	original := p[header.IPv6MinimumSize+header.ICMPv6DstUnreachableMinimumSize:]
 	header.IPv6(original).Encode(&header.IPv6Fields{
 		PayloadLength: quoted, TransportProtocol: tcpip.TransportProtocolNumber(protocol), HopLimit: 64, SrcAddr: program, DstAddr: far,

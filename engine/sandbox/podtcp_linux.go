@@ -76,7 +76,7 @@ func (n *podNetwork) refuse(r *tcp.ForwarderRequest, f flow, err error) {
 	answer := answerFor(err)
 	if answer == answerUnreachable {
 		if sequence, ok := n.syns.Load(r.ID()); ok {
-			n.link.inject(unreachable(f, syscall.IPPROTO_TCP, sequence.(uint32), hostUnreachable))
+			n.link.inject(unreachable(f, syscall.IPPROTO_TCP, sequence.(uint32), reasonFor(err)))
 		}
 	}
 	r.Complete(answer == answerReset)
@@ -101,6 +101,14 @@ func answerFor(err error) dialAnswer {
 		return answerSilence
 	}
 	return answerUnreachable
+}
+
+// reasonFor tells a router's "no way to such addresses" from a host that does not answer.
+func reasonFor(err error) reason {
+	if errors.Is(err, syscall.ENETUNREACH) {
+		return networkUnreachable
+	}
+	return hostUnreachable
 }
 
 // relayBuffer is as large as a netstack's segments.

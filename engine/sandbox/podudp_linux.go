@@ -70,7 +70,7 @@ func (n *podNetwork) refuseUDP(f flow, err error) {
 	case answerReset:
 		n.link.inject(unreachable(f, syscall.IPPROTO_UDP, 0, portUnreachable))
 	case answerUnreachable:
-		n.link.inject(unreachable(f, syscall.IPPROTO_UDP, 0, hostUnreachable))
+		n.link.inject(unreachable(f, syscall.IPPROTO_UDP, 0, reasonFor(err)))
 	case answerSilence:
 	}
 }

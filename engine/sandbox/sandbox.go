@@ -26,7 +26,7 @@ const (
 // Cluster is the sandbox's way into the cluster, given by the engine: the tunnel's far side.
 type Cluster interface {
 	// DialContext opens a TCP connection from the pod to "host:port". A refusal matches
-	// syscall.ECONNREFUSED, EHOSTUNREACH or ETIMEDOUT, or is a *net.DNSError. Network "udp"
+	// syscall.ECONNREFUSED, EHOSTUNREACH, ENETUNREACH or ETIMEDOUT, or is a *net.DNSError. Network "udp"
 	// gives a connection of messages; a refused one is told by Read or Write.
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 	// Contains tells whether a host name or address is the cluster's.

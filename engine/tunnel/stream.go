@@ -78,6 +78,9 @@ const (
 	// RefusedReset: it was broken off at once, after somebody had taken it.
 	RefusedReset       RefuseCode = "reset"
 	RefusedUnreachable RefuseCode = "unreachable"
+	// RefusedNoNetwork: there is no way at all to such addresses (ENETUNREACH). An engine
+	// that does not know it takes it for RefusedUnreachable.
+	RefusedNoNetwork   RefuseCode = "no-network"
 	RefusedTimeout     RefuseCode = "timeout"
 	RefusedNoSuchHost  RefuseCode = "no-such-host"
 	RefusedForbidden   RefuseCode = "forbidden"

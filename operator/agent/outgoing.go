@@ -101,8 +101,10 @@ func refusal(err error) tunnel.RefuseCode {
 		return tunnel.RefusedConnection
 	case errors.Is(err, syscall.ECONNRESET) && dns == nil:
 		return tunnel.RefusedReset
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+	case errors.Is(err, syscall.EHOSTUNREACH):
 		return tunnel.RefusedUnreachable
+	case errors.Is(err, syscall.ENETUNREACH):
+		return tunnel.RefusedNoNetwork
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return tunnel.RefusedTimeout
 	}

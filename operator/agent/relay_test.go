@@ -246,7 +246,7 @@ func TestRefusalTellsWhyADialFailed(t *testing.T) {
 		"refused":         {op(syscall.ECONNREFUSED), tunnel.RefusedConnection},
 		"reset at once":   {op(syscall.ECONNRESET), tunnel.RefusedReset},
 		"no route":        {op(syscall.EHOSTUNREACH), tunnel.RefusedUnreachable},
-		"no network":      {op(syscall.ENETUNREACH), tunnel.RefusedUnreachable},
+		"no network":      {op(syscall.ENETUNREACH), tunnel.RefusedNoNetwork},
 		"kernel's time":   {op(syscall.ETIMEDOUT), tunnel.RefusedTimeout},
 		"our time":        {op(context.DeadlineExceeded), tunnel.RefusedTimeout},
 		"no such host":    {op(&net.DNSError{Err: "no such host", Name: "x", IsNotFound: true}), tunnel.RefusedNoSuchHost},

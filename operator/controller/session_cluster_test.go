@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -139,7 +140,8 @@ func TestASessionLeavesTheServiceAsItWas(t *testing.T) {
 	}
 }
 
-// checkNetworks: the address of a Service, and of each node's pods, are in the ranges.
+// checkNetworks: what Services and each node's pods have for addresses, of every
+// family, is in the ranges.
 func (k *cluster) checkNetworks(texts []string) {
 	k.t.Helper()
 	contained := func(address string) bool {
@@ -152,11 +154,22 @@ func (k *cluster) checkNetworks(texts []string) {
 	if address := k.service("cart").Spec.ClusterIP; !contained(address) {
 		k.t.Errorf("the Service's address %s is in none of the ranges %v", address, texts)
 	}
+	var ranges []string
+	services := &networkingv1.ServiceCIDRList{}
+	if err := k.List(k.t.Context(), services); absent(err) != nil {
+		k.t.Fatal(err)
+	}
+	for _, s := range services.Items {
+		ranges = append(ranges, s.Spec.CIDRs...)
+	}
 	nodes := &corev1.NodeList{}
 	must(k.t, k.List(k.t.Context(), nodes))
 	for _, node := range nodes.Items {
-		if p, err := netip.ParsePrefix(node.Spec.PodCIDR); err == nil && !contained(p.Addr().Next().String()) {
-			k.t.Errorf("the range %s of node %s is in none of %v", p, node.Name, texts)
+		ranges = append(ranges, node.Spec.PodCIDRs...)
+	}
+	for _, text := range ranges {
+		if p, err := netip.ParsePrefix(text); err != nil || !contained(p.Addr().Next().String()) {
+			k.t.Errorf("the cluster's range %s is in none of %v", text, texts)
 		}
 	}
 }

@@ -17,6 +17,7 @@ func (c *cli) up() *cobra.Command {
 	var opts upOptions
 	cmd := &cobra.Command{Use: "up", Short: "bring the cluster up; prints the kubeconfig's path", Args: cobra.NoArgs}
 	cmd.Flags().IntVar(&opts.nodes, "nodes", 1, "how many nodes: 1 or 2")
+	cmd.Flags().BoolVar(&opts.onlyIPv4, "ipv4", false, "without IPv6, as on a kernel that has none")
 	cmd.Flags().StringVar(&opts.kubeconfig, "kubeconfig", "", "also write the admin's kubeconfig here")
 	cmd.Flags().BoolVar(&opts.audit, "audit", false, "let the API server log who of the pods asks it for what; status tells the log's path")
 	opts.buildFlags(cmd)

@@ -21,7 +21,7 @@ func controlPlane(l layout) map[string][]string {
 			"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged=true",
 			"--service-account-issuer=https://kubernetes.default.svc." + clusterZone,
 			"--service-account-key-file=" + pki("sa.pub"), "--service-account-signing-key-file=" + pki("sa.key"),
-			"--service-cluster-ip-range=" + serviceRange,
+			"--service-cluster-ip-range=" + l.both(serviceRange, serviceRange6),
 		},
 		"controller-manager": {
 			hyperkube, "kube-controller-manager", "--leader-elect=false", "--bind-address=127.0.0.1",
@@ -44,13 +44,13 @@ func nodePrograms(d nodeDirs) map[string][]string {
 		d.component("containerd"): {"containerd", "--config", d.dir("containerd.toml")},
 		d.component("kubelet"): {
 			hyperkube, "kubelet", "--config=" + d.dir("kubelet.yaml"), "--kubeconfig=" + d.dir("kubelet.conf"),
-			"--hostname-override=" + nodeName(d.n), "--node-ip=" + d.nodeAddress(d.n), "--root-dir=" + d.dir("kubelet"),
+			"--hostname-override=" + nodeName(d.n), "--node-ip=" + d.both(d.nodeAddress(d.n), d.nodeAddress6(d.n)), "--root-dir=" + d.dir("kubelet"),
 		},
 		d.component("proxy"): {hyperkube, "kube-proxy", "--config=" + d.dir("proxy.yaml"), "--hostname-override=" + nodeName(d.n)},
 	}
 }
 
-func containerdConfig(d nodeDirs, pause, cniPrograms string) string {
+func containerdConfig(d nodeDirs, pause string) string {
 	return `version = 2
 root = "` + d.dir("containerd") + `"
 state = "` + filepath.Join(d.run(), nodeName(d.n)+"-containerd") + `"
@@ -63,23 +63,10 @@ state = "` + filepath.Join(d.run(), nodeName(d.n)+"-containerd") + `"
   restrict_oom_score_adj = true
   tolerate_missing_hugetlb_controller = true
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "` + cniPrograms + `"
+    bin_dir = "` + d.cniPrograms() + `"
     conf_dir = "` + d.dir("cni") + `"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
-`
-}
-
-// cniConfig routes every pod by itself (ptp): without a bridge between the pods of
-// a node, a Service's translation is undone on the way back without br_netfilter.
-func cniConfig(node int) string {
-	return `{
-  "cniVersion": "1.0.0", "name": "pods",
-  "plugins": [
-    {"type": "ptp", "mtu": 1500, "ipam": {"type": "host-local", "ranges": [[{"subnet": "` + podRangeOf(node) + `"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
-    {"type": "portmap", "capabilities": {"portMappings": true}}
-  ]
-}
 `
 }
 
@@ -117,12 +104,12 @@ func proxyConfig(d nodeDirs) string {
 kind: KubeProxyConfiguration
 clientConnection: {kubeconfig: ` + filepath.Join(d.pki(), "proxy.conf") + `}
 mode: nftables
-clusterCIDR: ` + podRange + `
+clusterCIDR: ` + d.both(podRange, podRange6) + `
 conntrack: {maxPerCore: 0}
 bindAddress: ` + d.nodeAddress(d.n) + `
 healthzBindAddress: 127.0.0.1:10256
 metricsBindAddress: 127.0.0.1:10249
-nodePortAddresses: [` + d.nodeAddress(d.n) + `/32]
+nodePortAddresses: [` + d.both(d.nodeAddress(d.n)+"/32", `"`+d.nodeAddress6(d.n)+`/128"`) + `]
 nftables: {minSyncPeriod: 10ms}
 `
 }

@@ -113,6 +113,9 @@ func (r *raiser) waitNodes(ctx context.Context) error {
 				return nil, err
 			}
 		}
+		if err := r.giveRanges(ctx, c); err != nil {
+			return err, nil
+		}
 		return nodesReady(ctx, c, r.state.Nodes), nil
 	})
 }

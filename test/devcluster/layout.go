@@ -31,6 +31,8 @@ type layout struct {
 	Name string
 	// slot makes the addresses of clusters differ.
 	slot int
+	// dualStack: it has IPv6 beside IPv4.
+	dualStack bool
 }
 
 var validName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
@@ -41,7 +43,7 @@ func newLayout(name string) (layout, error) {
 	}
 	l := layout{Name: name, slot: preferredSlot(name)}
 	if st, err := l.load(); err == nil {
-		l.slot = st.Slot
+		l.slot, l.dualStack = st.Slot, st.DualStack
 	}
 	return l, nil
 }
@@ -113,6 +115,7 @@ var errNotUp = errors.New("is not up: run devcluster up")
 type state struct {
 	Slot      int                     `json:"slot"`
 	Nodes     int                     `json:"nodes"`
+	DualStack bool                    `json:"dualStack"`
 	Processes map[string]host.Process `json:"processes"`
 	// Commands are the components' command lines, to start them again.
 	Commands map[string][]string `json:"commands"`

@@ -16,6 +16,7 @@ func TestClustersOfDifferentNamesHaveDifferentAddresses(t *testing.T) {
 		}
 		for what, value := range map[string]string{
 			"host": l.hostAddress(), "node1": l.nodeAddress(1), "node2": l.nodeAddress(2),
+			"node1 by IPv6": l.nodeAddress6(1), "node2 by IPv6": l.nodeAddress6(2),
 			"link": l.link(), "run": l.run(), "data": l.data(), "cgroup": host.Cgroup(l.Name),
 		} {
 			if other, taken := seen[value]; taken {

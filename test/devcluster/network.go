@@ -26,13 +26,21 @@ func (w wiring) connect(ctx context.Context) error {
 	for node := 1; node <= len(w.holders); node++ {
 		commands = append(commands, w.routes(node)...)
 	}
+	commands = append(commands, w.connect6()...)
 	for _, command := range commands {
 		if err := host.Run(ctx, command...); err != nil {
 			return err
 		}
 	}
 	for node := 1; node <= len(w.holders); node++ {
-		if err := host.RunWith(ctx, firewall(w.hostAddress()), w.in(node, "nft", "-f", "-")...); err != nil {
+		rules := firewall(w.hostAddress())
+		if node == 1 {
+			rules += firewall6
+		}
+		if w.dualStack {
+			rules += refusal6
+		}
+		if err := host.RunWith(ctx, rules, w.in(node, "nft", "-f", "-")...); err != nil {
 			return err
 		}
 	}

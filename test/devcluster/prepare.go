@@ -107,16 +107,15 @@ func (r *raiser) kubeconfigs() []identity {
 }
 
 func (r *raiser) writeNode(d nodeDirs) error {
-	cniPrograms, err := host.CNIDir()
-	if err != nil {
-		return err
+	if err := makeCNI(d); err != nil {
+		return fmt.Errorf("CNI programs: %w", err)
 	}
 	if err := os.MkdirAll(d.dir("cni"), 0o755); err != nil {
 		return err
 	}
 	for path, content := range map[string]string{
-		d.dir("containerd.toml"):      containerdConfig(d, pauseRef, cniPrograms),
-		d.dir("cni/10-pods.conflist"): cniConfig(d.n),
+		d.dir("containerd.toml"):      containerdConfig(d, pauseRef),
+		d.dir("cni/10-pods.conflist"): cniConfig(d),
 		d.dir("kubelet.yaml"):         kubeletConfig(d, host.Cgroup(r.Name)),
 		d.dir("proxy.yaml"):           proxyConfig(d),
 		d.dir("resolv.conf"):          "",

@@ -15,6 +15,7 @@ import (
 // upOptions are the flags of up.
 type upOptions struct {
 	nodes             int
+	onlyIPv4          bool
 	kubeconfig, cache string
 	src               string
 	audit             bool
@@ -49,8 +50,9 @@ func up(ctx context.Context, l layout, opts upOptions, say func(string, ...any))
 	if err != nil {
 		return err
 	}
+	l.dualStack = families(opts.onlyIPv4, say)
 	r := &raiser{layout: l, built: programs, say: say, state: &state{
-		Slot: l.slot, Nodes: opts.nodes, Processes: map[string]host.Process{}, Commands: map[string][]string{},
+		Slot: l.slot, Nodes: opts.nodes, DualStack: l.dualStack, Processes: map[string]host.Process{}, Commands: map[string][]string{},
 	}}
 	if opts.audit {
 		r.state.AuditLog = l.auditLog()
@@ -80,6 +82,9 @@ func alreadyUp(ctx context.Context, l layout, opts upOptions, say func(string, .
 	}
 	if opts.audit && st.AuditLog == "" {
 		return false, fmt.Errorf("cluster %s is up without an audit log: take it down first, or choose another --name", l.Name)
+	}
+	if st.DualStack && opts.onlyIPv4 {
+		return false, fmt.Errorf("cluster %s is up with IPv6: take it down first, or choose another --name", l.Name)
 	}
 	say("cluster %s is up", l.Name)
 	return true, copyKubeconfig(l, opts.kubeconfig)

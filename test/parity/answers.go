@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/rest"
 
 	"github.com/kubetunnel/kubetunnel/engine/private"
 	"github.com/kubetunnel/kubetunnel/test/cluster"
@@ -83,11 +85,14 @@ func (w *world) inPod(ctx context.Context, _ string, u user, all []*answered) er
 	if err != nil {
 		return err
 	}
-	stop := w.keepCalling(ctx, u.target())
+	known, stop, err := w.keepCalling(ctx, u)
+	if err != nil {
+		return err
+	}
 	defer stop()
 	for _, a := range all {
 		say(fmt.Sprintf("asking the %s probe as %s in pod %s", a.probe.language, u.name, pod.Name))
-		out, err := w.post(ctx, pod, "run", a.probe.command(imageFolder), ask(a.probe.asked, w.knownOf(u)))
+		out, err := w.post(ctx, pod, "run", a.probe.command(imageFolder), ask(a.probe.asked, known))
 		if err != nil {
 			return err
 		}
@@ -96,14 +101,6 @@ func (w *world) inPod(ctx context.Context, _ string, u user, all []*answered) er
 		}
 	}
 	return nil
-}
-
-func (w *world) knownOf(u user) map[string]string {
-	known := map[string]string{"target": u.target()}
-	for name, value := range w.known {
-		known[name] = value
-	}
-	return known
 }
 
 // post asks a probe's pod, past all Services.
@@ -119,16 +116,29 @@ func (w *world) post(ctx context.Context, pod *corev1.Pod, path string, args []s
 	return out, nil
 }
 
-// keepCalling lets a pod call the target's Service again and again until stop is called.
-func (w *world) keepCalling(ctx context.Context, service string) (stop func()) {
+// keepCalling lets a pod call the target's Service again and again until stop is called,
+// by each family, and tells what is known of it.
+func (w *world) keepCalling(ctx context.Context, u user) (known map[string]string, stop func(), err error) {
+	service := u.target()
+	ipv4, ipv6, err := w.addressesOf(ctx, service)
+	if err != nil {
+		return nil, nil, err
+	}
+	known = maps.Clone(w.known)
+	known["target.clusterIP"], known["target.clusterIP6"] = ipv4, ipv6
 	ctx, cancel := context.WithCancel(ctx)
 	var calling sync.WaitGroup
 	calling.Go(func() {
 		for ctx.Err() == nil {
 			caller, err := w.pod(ctx, "caller")
 			if err == nil {
-				_, _ = w.cluster.Kube.CoreV1().RESTClient().Get().Namespace(namespace).Resource("pods").Name(caller.Name+":7000").
-					SubResource("proxy").Suffix("call").Param("to", service+":80").Param("udp", service+":85").Do(ctx).Raw()
+				call := func() *rest.Request {
+					return w.cluster.Kube.CoreV1().RESTClient().Get().Namespace(namespace).Resource("pods").Name(caller.Name + ":7000").SubResource("proxy").Suffix("call")
+				}
+				_, _ = call().Param("to", ipv4+":80").Param("udp", ipv4+":85").Param("say", "caller").Do(ctx).Raw()
+				if ipv6 != "" {
+					_, _ = call().Param("to", "["+ipv6+"]:80").Param("say", callerByIPv6).Do(ctx).Raw()
+				}
 			}
 			select {
 			case <-ctx.Done():
@@ -136,15 +146,18 @@ func (w *world) keepCalling(ctx context.Context, service string) (stop func()) {
 			}
 		}
 	})
-	return func() {
+	return known, func() {
 		cancel()
 		calling.Wait()
-	}
+	}, nil
 }
 
 // inSession runs the probes on the workstation, each in a session of its own.
 func (w *world) inSession(ctx context.Context, dir string, u user, all []*answered) error {
-	stop := w.keepCalling(ctx, u.target())
+	known, stop, err := w.keepCalling(ctx, u)
+	if err != nil {
+		return err
+	}
 	defer stop()
 	for _, a := range all {
 		say(fmt.Sprintf("asking the %s probe as %s in a session", a.probe.language, u.name))
@@ -153,7 +166,7 @@ func (w *world) inSession(ctx context.Context, dir string, u user, all []*answer
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: u.uid, Gid: u.uid}}
 		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 		cmd.WaitDelay = time.Minute
-		cmd.Stdin = bytes.NewReader([]byte(ask(a.probe.asked, w.knownOf(u))))
+		cmd.Stdin = bytes.NewReader([]byte(ask(a.probe.asked, known)))
 		var out, told bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &told
 		if err := cmd.Run(); err != nil {

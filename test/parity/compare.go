@@ -29,9 +29,11 @@ type row struct {
 }
 
 // own is what a pod is called and where it is.
-type own struct{ hostname, address string }
+type own struct{ hostname, address, address6 string }
 
-func ownOf(answers map[string]string) own { return own{answers["hostname"], answers["address"]} }
+func ownOf(answers map[string]string) own {
+	return own{answers["hostname"], answers["address"], answers["address6"]}
+}
 
 var (
 	// versions are the folders behind ..data, named by the kubelet for the time of their making.
@@ -66,6 +68,9 @@ func level(answer string, self own, raw bool) string {
 	}
 	if self.address != "" {
 		answer = regexp.MustCompile(`(^|[^0-9.])`+regexp.QuoteMeta(self.address)+`($|[^0-9])`).ReplaceAllString(answer, "$1<own address>$2")
+	}
+	if self.address6 != "" {
+		answer = regexp.MustCompile(`(^|[^0-9a-f:])`+regexp.QuoteMeta(self.address6)+`($|[^0-9a-f:])`).ReplaceAllString(answer, "$1<own IPv6 address>$2")
 	}
 	return answer
 }

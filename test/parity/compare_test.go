@@ -9,7 +9,7 @@ import (
 )
 
 func TestWhatNoTwoPodsHaveInCommonIsLevelled(t *testing.T) {
-	self := own{hostname: "cart-7d9f", address: "10.244.1.7"}
+	self := own{hostname: "cart-7d9f", address: "10.244.1.7", address6: "fd98::7"}
 	for name, row := range map[string]struct {
 		answer string
 		raw    bool
@@ -19,6 +19,7 @@ func TestWhatNoTwoPodsHaveInCommonIsLevelled(t *testing.T) {
 		"a longer address":    {"10.244.1.70", false, "10.244.1.70"},
 		"another address":     {"110.244.1.7", false, "110.244.1.7"},
 		"own address in full": {"10.244.1.7", true, "10.244.1.7"},
+		"own IPv6 address":    {"[fd98::7] fd98::77 fd98::7", false, "[<own IPv6 address>] fd98::77 <own IPv6 address>"},
 		"own name":            {"10.244.1.7\tcart-7d9f", false, "<own address>\t<own name>"},
 		"a volume's version":  {"..data -> ..2026_11_24_10_45_49.123456", false, "..data -> ..<version>"},
 		"a cached record":     {"answer web. 3 IN A 10.96.0.1\nanswer db. 30 IN A 1.2.3.4", false, "answer web. <up to 30> IN A 10.96.0.1\nanswer db. <up to 30> IN A 1.2.3.4"},

@@ -80,7 +80,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	r := compare(answers, meant, c.Own())
+	r := compare(answers, meant, c.Own() && !w.narrow)
 	r.print(os.Stdout, o.all)
 	if err := results.Write(o.out, r); err != nil {
 		return err

@@ -58,7 +58,7 @@ var questions = join(
 		"connect web:80", "connect {web.clusterIP}:80", "connect {web.ip}:7001", "connect db-0.db:7001", "connect {db-1.ip}:7001", "connect alias:80",
 		"connect web:7999", "connect web:81", "connect {web.ip}:7999", "connect empty:80", "connect empty-headless:80", "connect nowhere:80",
 		"connect {unused.ip}:80", "connect {unused.clusterIP}:80", "connect web:7003", "connect {web.ip}:7003", "connect {node.ip}:9", "connect 127.0.0.1:7999", "connect {own.ip}:7999",
-		"connect localhost:7999", "connect {hostname}:7999", "connect [::1]:7999", "connect [fd00::1]:80", "connect legacy:80",
+		"connect localhost:7999", "connect {hostname}:7999", "connect [::1]:7999", "connect [fd12:3456:789a::1]:80", "connect legacy:80",
 		"connect {node.ip}:{web.nodePort}", "connect web-node:80", "connect 0.0.0.0:7999", "connect 127.0.0.1:{workstation.port}", "connect 169.254.169.254:80",
 		"port web:80", "closed web:80", "aborted web:80", "afterhalf web:80", "many web:80 200",
 		"whoami web:80", "whoami {web.ip}:7001", "whoami db-1.db:7001", "local web:80", "remote {web.clusterIP}:80", "remote {web.ip}:7001",
@@ -70,12 +70,13 @@ var questions = join(
 		"bind 0.0.0.0:0", "bind 127.0.0.1:8080", "bind 0.0.0.0:80", "bind [::]:443", "bind {own.ip}:8081", "bind {web.ip}:8081",
 		"self 0.0.0.0 127.0.0.1", "self 0.0.0.0 {own.ip}", "self 127.0.0.1 {own.ip}", "self {own.ip} 127.0.0.1", "self :: ::1", "self :: 127.0.0.1",
 		"self 0.0.0.0 {hostname}", "self 127.0.0.1 localhost", "selfudp 0.0.0.0 {own.ip}", "selfudp 127.0.0.1 127.0.0.1",
-		"called 0.0.0.0:8080", "called [::]:8080", "called {own.ip}:8080", "called 127.0.0.1:8080", "heard 0.0.0.0:8085", "hairpin 0.0.0.0:8080 {target}:80"),
+		"called 0.0.0.0:8080", "called [::]:8080", "called {own.ip}:8080", "called 127.0.0.1:8080", "heard 0.0.0.0:8085", "hairpin 0.0.0.0:8080 {target.clusterIP}:80"),
 	of("API server",
 		"api /version", "api /api/v1/namespaces/{namespace}/pods", "api /api/v1/namespaces/{namespace}/secrets", "api /api/v1/nodes",
 		"api /api/v1/namespaces/{namespace}/pods?watch=1&timeoutSeconds=1", "proxy http://web/", "proxy https://kubernetes.default/",
 		"apiname /version kubernetes.default.svc", "apiname /version kubernetes.default:443", "identity"),
 	raw("API server", "claim"),
+	questionsOfIPv6,
 )
 
 // tokens is where every pod finds its identity.

@@ -12,6 +12,7 @@ var everyRuntime = join(
 		"connect {unused.ip}:80", "connect web:7003", "whoami web:80", "whoami {web.ip}:7001", "local web:80", "remote {web.clusterIP}:80",
 		"halfclose web:80", "receive web:7002", "receive web:7004", "receive web:7005", "udpwhoami web:53", "udpwhoami {web.ip}:7998"),
 	of("listening", "bind 0.0.0.0:8081", "bind {own.ip}:8082", "called 0.0.0.0:8080"),
+	everyRuntimeByIPv6,
 )
 
 var (

@@ -51,6 +51,8 @@ type world struct {
 	cluster *cluster.Cluster
 	image   image
 	probes  []probe
+	// narrow: the cluster has not both families.
+	narrow bool
 	// known is what placeholders stand for.
 	known map[string]string
 }
@@ -72,6 +74,9 @@ func (w *world) prepare(ctx context.Context) error {
 		return err
 	}
 	if err := c.Apply(ctx, namespace, w.fill(surroundings)); err != nil {
+		return err
+	}
+	if err := w.widen(ctx); err != nil {
 		return err
 	}
 	for _, u := range users {
@@ -136,7 +141,7 @@ func (w *world) learn(ctx context.Context) error {
 		return err
 	}
 	w.known["unused.clusterIP"] = free.Spec.ClusterIP
-	return nil
+	return w.learnIPv6(ctx, web)
 }
 
 // settled waits until a third pod finds all names and reaches the Services: CoreDNS and
@@ -147,8 +152,11 @@ func (w *world) settled(ctx context.Context) error {
 		if err != nil {
 			return false, err
 		}
-		list := of("", "lookup db", "lookup db-0.db", "lookup db-1.db", "connect web:80", "connect web-node:80", "connect alias:80", "lookup many")
-		out, err := w.post(ctx, caller, "run", []string{imageFolder + "/probe"}, ask(list, w.known))
+		ways := []string{"lookup db", "lookup db-0.db", "lookup db-1.db", "connect web:80", "connect web-node:80", "connect alias:80", "lookup many"}
+		if !w.narrow {
+			ways = append(ways, "connect six:80", "connect [{dual.clusterIP6}]:80", "lookup6 dual-headless")
+		}
+		out, err := w.post(ctx, caller, "run", []string{imageFolder + "/probe"}, ask(of("", ways...), w.known))
 		if err != nil {
 			return false, err
 		}

@@ -12,12 +12,15 @@ import (
 
 // linkVerbs ask about the network that a process is in.
 var linkVerbs = map[string]func([]string) (string, error){
-	"links":   func([]string) (string, error) { return links() },
-	"address": func([]string) (string, error) { return ownAddress() },
-	"mtu":     func(a []string) (string, error) { return mtu(a[0]) },
-	"prefix":  func(a []string) (string, error) { return prefix(a[0]) },
-	"route":   func([]string) (string, error) { return defaultRoute() },
-	"sysctl":  func(a []string) (string, error) { return read("/proc/sys/" + a[0]) },
+	"links":    func([]string) (string, error) { return links() },
+	"address":  func([]string) (string, error) { return ownAddress(false) },
+	"address6": func([]string) (string, error) { return ownAddress(true) },
+	"mtu":      func(a []string) (string, error) { return mtu(a[0]) },
+	"prefix":   func(a []string) (string, error) { return prefix(a[0], false) },
+	"prefix6":  func(a []string) (string, error) { return prefix(a[0], true) },
+	"route":    func([]string) (string, error) { return defaultRoute() },
+	"route6":   func([]string) (string, error) { return defaultRoute6() },
+	"sysctl":   func(a []string) (string, error) { return read("/proc/sys/" + a[0]) },
 }
 
 func links() (string, error) {
@@ -29,15 +32,15 @@ func links() (string, error) {
 	return sorted(names), err
 }
 
-// ownAddress is the pod's own.
-func ownAddress() (string, error) {
+// ownAddress is the pod's own of a family.
+func ownAddress(ipv6 bool) (string, error) {
 	all, err := net.InterfaceAddrs()
 	if err != nil {
 		return "", err
 	}
 	var found []string
 	for _, a := range all {
-		if ip, ok := a.(*net.IPNet); ok && ip.IP.IsGlobalUnicast() {
+		if ip, ok := a.(*net.IPNet); ok && ip.IP.IsGlobalUnicast() && (ip.IP.To4() == nil) == ipv6 {
 			found = append(found, ip.IP.String())
 		}
 	}
@@ -52,8 +55,8 @@ func mtu(link string) (string, error) {
 	return fmt.Sprint(l.MTU), nil
 }
 
-// prefix is how large the link's own network is.
-func prefix(link string) (string, error) {
+// prefix is how large the link's own network of a family is.
+func prefix(link string, ipv6 bool) (string, error) {
 	l, err := net.InterfaceByName(link)
 	if err != nil {
 		return "", err
@@ -64,7 +67,7 @@ func prefix(link string) (string, error) {
 	}
 	var lines []string
 	for _, a := range all {
-		if ip, ok := a.(*net.IPNet); ok && !ip.IP.IsLinkLocalUnicast() {
+		if ip, ok := a.(*net.IPNet); ok && !ip.IP.IsLinkLocalUnicast() && (ip.IP.To4() == nil) == ipv6 {
 			lines = append(lines, a.String())
 		}
 	}
@@ -92,6 +95,29 @@ func defaultRoute() (string, error) {
 			return fields[0] + ", no gateway", nil
 		}
 		return fields[0] + ", by a gateway", nil
+	}
+	return "none", lines.Err()
+}
+
+// defaultRoute6 is the same for IPv6: ten fields a line, of which the last is the link,
+// the first two the destination, and the fifth the gateway.
+func defaultRoute6() (string, error) {
+	f, err := os.Open("/proc/net/ipv6_route")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	const nothing = "00000000000000000000000000000000"
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		switch {
+		case len(fields) < 10 || fields[0] != nothing || fields[1] != "00" || fields[9] == "lo":
+		case fields[4] == nothing:
+			return fields[9] + ", no gateway", nil
+		default:
+			return fields[9] + ", by a gateway", nil
+		}
 	}
 	return "none", lines.Err()
 }

@@ -19,6 +19,7 @@ var listenVerbs = map[string]func([]string) (string, error){
 	"selfudp": func(a []string) (string, error) { return callSelfUDP(a[0], a[1]) },
 	"heard":   func(a []string) (string, error) { return heard(a[0]) },
 	"called":  func(a []string) (string, error) { return called(a[0], "caller") },
+	"called6": func(a []string) (string, error) { return called(a[0], "sixth") },
 	"hairpin": func(a []string) (string, error) { return hairpin(a[0], a[1]) },
 }
 

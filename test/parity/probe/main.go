@@ -61,7 +61,11 @@ func fill(question string) string {
 	if !strings.Contains(question, "{") {
 		return question
 	}
-	address, err := ownAddress()
+	address, err := ownAddress(false)
+	if err != nil {
+		return question
+	}
+	address6, err := ownAddress(true)
 	if err != nil {
 		return question
 	}
@@ -69,7 +73,7 @@ func fill(question string) string {
 	if err != nil {
 		return question
 	}
-	return strings.NewReplacer("{own.ip}", address, "{hostname}", hostname).Replace(question)
+	return strings.NewReplacer("{own.ip}", address, "{own.ip6}", address6, "{hostname}", hostname).Replace(question)
 }
 
 func answer(words []string) string {

@@ -92,15 +92,18 @@ func handleRun(w http.ResponseWriter, r *http.Request) {
 
 // handleCall calls an address for the tests, and gives its answer.
 func handleCall(w http.ResponseWriter, r *http.Request) {
-	if datagram, err := net.Dial("udp", r.URL.Query().Get("udp")); err == nil {
-		_, _ = datagram.Write([]byte("caller"))
-		_ = datagram.Close()
+	who := r.URL.Query().Get("say")
+	if to := r.URL.Query().Get("udp"); to != "" {
+		if datagram, err := net.Dial("udp", to); err == nil {
+			_, _ = datagram.Write([]byte(who))
+			_ = datagram.Close()
+		}
 	}
 	conn, err := net.DialTimeout("tcp", r.URL.Query().Get("to"), time.Second)
 	if err == nil {
 		defer func() { _ = conn.Close() }()
 		_ = conn.SetDeadline(time.Now().Add(patience))
-		_, err = fmt.Fprintln(conn, "caller")
+		_, err = fmt.Fprintln(conn, who)
 	}
 	var answer []byte
 	if err == nil {

@@ -129,13 +129,14 @@ static void lookup_address(const char *address) {
     say("%s", host);
 }
 
-static void own_address(char *to, size_t size) {
+static void own_address(int family, char *to, size_t size) {
   struct ifaddrs *all;
   *to = 0;
   if (getifaddrs(&all) != 0) return;
   for (struct ifaddrs *a = all; a != NULL; a = a->ifa_next) {
-    if (a->ifa_addr == NULL || a->ifa_addr->sa_family != AF_INET || strcmp(a->ifa_name, "lo") == 0) continue;
-    snprintf(to, size, "%s", address_of(a->ifa_addr, sizeof(struct sockaddr_in)));
+    if (a->ifa_addr == NULL || a->ifa_addr->sa_family != family || strcmp(a->ifa_name, "lo") == 0) continue;
+    if (family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&((struct sockaddr_in6 *)a->ifa_addr)->sin6_addr)) continue;
+    snprintf(to, size, "%s", address_of(a->ifa_addr, family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)));
   }
   freeifaddrs(all);
 }
@@ -278,7 +279,9 @@ static void answer(char *question) {
   else if (strcmp(verb, "hostname") == 0)
     gethostname(text, sizeof text);
   else if (strcmp(verb, "address") == 0)
-    own_address(text, sizeof text);
+    own_address(AF_INET, text, sizeof text);
+  else if (strcmp(verb, "address6") == 0)
+    own_address(AF_INET6, text, sizeof text);
   else if (strcmp(verb, "ls") == 0)
     list(arg);
   else if (strcmp(verb, "read") == 0 || strcmp(verb, "mode") == 0 || strcmp(verb, "write") == 0)
@@ -333,7 +336,7 @@ static void quote(const char *s) {
 /* fill puts what only this process knows in the place of {own.ip} and {hostname}. */
 static void fill(char *question, size_t size) {
   char own[200], host[200], out[2000];
-  own_address(own, sizeof own);
+  own_address(AF_INET, own, sizeof own);
   gethostname(host, sizeof host);
   for (const char *pair[][2] = {{"{own.ip}", own}, {"{hostname}", host}}, *(*p)[2] = pair; p < pair + 2; p++) {
     char *at = strstr(question, (*p)[0]);

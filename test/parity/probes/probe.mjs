@@ -18,10 +18,10 @@ function split (address) {
   return { host: address.slice(0, at).replace(/[[\]]/g, ''), port: Number(address.slice(at + 1)) }
 }
 
-function ownAddress () {
+function ownAddress (family = 'IPv4') {
   return Object.entries(os.networkInterfaces())
     .flatMap(([name, all]) => name === 'lo' ? [] : all)
-    .filter(a => a.family === 'IPv4').map(a => a.address).join('\n')
+    .filter(a => a.family === family && !a.address.startsWith('fe80:')).map(a => a.address).join('\n')
 }
 
 // within fails with "timeout" when it takes too long.
@@ -52,8 +52,8 @@ function talk (address, line, done) {
 
 function udp (address) {
   return within(patience, (resolve, reject) => {
-    const socket = dgram.createSocket('udp4')
     const { host, port } = split(address)
+    const socket = dgram.createSocket(net.isIPv6(host) ? 'udp6' : 'udp4')
     socket.on('message', m => { resolve(m.toString()); socket.close() })
     socket.on('error', e => { reject(e); socket.close() })
     socket.connect(port, host, e => e ? reject(e) : socket.send('who\n'))
@@ -128,7 +128,8 @@ const lines = found => [...new Set(found)].sort().join('\n')
 const verbs = {
   env: name => process.env[name] ?? 'not set',
   hostname: () => os.hostname(),
-  address: ownAddress,
+  address: () => ownAddress(),
+  address6: () => ownAddress('IPv6'),
   ls: listing,
   read: file => fs.readFileSync(file, 'utf8'),
   mode: file => fs.statSync(file).mode.toString(8),

@@ -30,6 +30,13 @@ def own_address():
         return s.getsockname()[0]
 
 
+def own_address6():
+    """The addresses of a family are in /proc: address, index, length, scope, flags, link."""
+    with open("/proc/net/if_inet6", encoding="ascii") as f:
+        own = [line.split()[0] for line in f if line.split()[3] == "00"]
+    return "\n".join(socket.inet_ntop(socket.AF_INET6, bytes.fromhex(a)) for a in own)
+
+
 def listing(path):
     lines = []
     for name in sorted(os.listdir(path)):
@@ -88,7 +95,8 @@ def receive(address):
 
 
 def udp(address):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    family = socket.AF_INET6 if address.startswith("[") else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as s:
         s.settimeout(PATIENCE)
         s.connect(split(address))
         s.send(b"who\n")
@@ -157,6 +165,7 @@ VERBS = {
     "env": lambda name: os.environ.get(name, "not set"),
     "hostname": socket.gethostname,
     "address": own_address,
+    "address6": own_address6,
     "fqdn": socket.getfqdn,
     "ls": listing,
     "read": read,
