@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"errors"
 	"io"
 
@@ -60,6 +61,9 @@ func (c *conversation) answerHead(up *upstream) (length int, err error) {
 	for {
 		if len(up.src.pending()) > 0 {
 			if c.asking(up) == nil {
+				if c.greets(up) {
+					return 0, errGreeting
+				}
 				return 0, http1.ErrAmbiguous
 			}
 			if length, err = scan.End(up.src.pending()); length > 0 || err != nil {
@@ -70,6 +74,20 @@ func (c *conversation) answerHead(up *upstream) (length int, err error) {
 			return 0, err
 		}
 	}
+}
+
+// errGreeting: a server of HTTP/2 has sent its first frame before its caller spoke.
+var errGreeting = errors.New("a SETTINGS frame")
+
+// settings is how such a frame begins (RFC 9113 section 6.5), behind its length.
+var settings = []byte{4, 0, 0, 0, 0, 0}
+
+// greets: servers of HTTP/2 need not wait for their caller (RFC 9113 section 3.4).
+func (c *conversation) greets(up *upstream) bool {
+	b := up.src.pending()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.silent && c.declared && len(b) >= 3+len(settings) && b[0] == 0 && bytes.Equal(b[3:3+len(settings)], settings)
 }
 
 // asking is the exchange that an upstream is to answer, if any.
@@ -164,7 +182,7 @@ func (c *conversation) lost(up *upstream, err error) {
 	var unwritten errWrite
 	isEnd := errors.Is(err, io.EOF)
 	switch {
-	case c.up != up || c.whole || c.over:
+	case c.up != up || c.whole || c.over, errors.Is(err, errGreeting):
 		// It was left, or is handed over.
 	case errors.Is(err, http1.ErrAmbiguous), errors.Is(err, errFull):
 		c.whole, c.silent = true, false

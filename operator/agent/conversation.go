@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kubetunnel/kubetunnel/operator/agent/http1"
+	"github.com/kubetunnel/kubetunnel/operator/control"
 )
 
 // conversation is one caller's connection that is relayed by request, if it is of
@@ -36,9 +37,12 @@ type conversation struct {
 	up                    *upstream
 	// ex is the request under way, nil between two.
 	ex *exchange
+	// doubtful: the side is to be reconsidered when no request is under way any more.
+	doubtful bool
 	// whole: what follows is carried by connection. over: it has ended.
 	whole, over bool
-	counted     *client // whose active counts this
+	counted     *client  // whose active counts this
+	streams     *streams // has it instead, when it is of HTTP/2
 }
 
 // exchange is one request with its answer.
@@ -153,10 +157,10 @@ func (c *conversation) begin() bool {
 		case err != nil, n == 0:
 			return c.carryWhole() // its end is passed on
 		}
-		switch said := listenTo(first[:n]); {
-		case said == speaksHTTP1:
+		switch listenTo(first[:n]) {
+		case speaksHTTP1, mayBeH2C:
 			return c.speak()
-		case said == speaksH2C, said == mayBeH2C && c.declared:
+		case speaksH2C:
 			return c.carryStreams()
 		default:
 			return c.carryWhole()
@@ -209,8 +213,15 @@ func (c *conversation) head() (length int, ok bool) {
 				return 0, false
 			}
 		}
+		said := listenTo(c.caller.pending())
+		if c.declared && !c.asked && said == mayBeH2C {
+			continue
+		}
+		if c.declared && !c.asked && said == speaksH2C {
+			return 0, c.carryStreams()
+		}
 		length, err := c.scan.End(c.caller.pending())
-		if err != nil || listenTo(c.caller.pending()) == speaksOther {
+		if err != nil || said == speaksOther {
 			return 0, c.carryWhole()
 		}
 		if length > 0 {
@@ -328,6 +339,8 @@ func (c *conversation) part(after time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
+	case c.streams != nil:
+		c.streams.part()
 	case !idle(c.call.conn, after):
 	case c.whole:
 		_ = c.call.conn.CloseRead()
@@ -347,7 +360,17 @@ func (c *conversation) restsLocked() bool {
 func (c *conversation) reconsider() {
 	p := c.port.present()
 	c.mu.Lock()
+	if s := c.streams; s != nil {
+		c.mu.Unlock()
+		s.reconsider()
+		return
+	}
 	defer c.mu.Unlock()
+	c.doubtful = !c.restsLocked()
+	c.reconsiderLocked(p)
+}
+
+func (c *conversation) reconsiderLocked(p control.Port) {
 	up := c.up
 	if up == nil || up.session == nil || !c.restsLocked() || c.agent.chosen(up, p) {
 		return

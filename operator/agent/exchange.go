@@ -129,9 +129,13 @@ func (c *conversation) finishLocked(ex *exchange) {
 	if !c.whole {
 		c.countLocked(nil)
 	}
-	if ex.ended {
+	switch {
+	case ex.ended:
 		c.agent.leave(c.up)
 		c.up = nil
+	case c.doubtful && !c.whole:
+		c.doubtful = false
+		c.reconsiderLocked(c.port.present())
 	}
 	if ex.unsent {
 		c.over = true // as its server has ended it
@@ -196,5 +200,28 @@ func (c *conversation) lastAnswer(up *upstream) (n int64) {
 	return n
 }
 
-// carryStreams carries HTTP/2.
-func (c *conversation) carryStreams() bool { return c.carryWhole() }
+// carryStreams carries HTTP/2, and returns when the caller's connection has ended.
+func (c *conversation) carryStreams() bool {
+	c.mu.Lock()
+	if c.look() != goOn {
+		c.mu.Unlock()
+		return c.carryWhole()
+	}
+	up := c.up
+	s := newStreams(c.agent, c.call, c.port)
+	c.up, c.silent, c.streams = nil, false, s
+	_ = c.call.conn.SetDeadline(time.Time{})
+	c.mu.Unlock()
+	if up != nil {
+		_ = up.conn.SetReadDeadline(past)
+		<-up.done
+		_ = up.conn.SetReadDeadline(time.Time{})
+		up.done = nil
+		s.mu.Lock()
+		s.first = up
+		s.mu.Unlock()
+		s.reconsider() // it may have been told to stop meanwhile
+	}
+	s.run(c.caller.pending())
+	return false
+}
