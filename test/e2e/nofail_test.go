@@ -46,6 +46,66 @@ func noConnectionFails(t *testing.T, start func(context.Context, *testing.T, *se
 	restored()
 }
 
+// A connection that a caller keeps to the agent goes with the session: it is answered
+// by the workstation while that serves, by the origin while the program is started
+// again and after the stop. The load begins when the session is live, since connections
+// from before are not the agent's.
+func TestKeptConnectionMovesToTheWorkstationAndBack(t *testing.T) {
+	ctx := testContext(t)
+	restored := remember(ctx, t, shop, "cart")
+	e := openEditor(ctx, t)
+	line := follow(ctx, t, shop, "cart")
+	runCart(ctx, t, e, "moves")
+	waitServedBy(ctx, t, true)
+	startLoad(ctx, t, line, "http://cart/healthz")
+	answeredOnKept(ctx, t, true)
+	for range 3 {
+		line.note("test: the program is started again")
+		if _, err := e.Server.RestartSession(ctx, &protocol.SessionParams{ID: "moves"}); err != nil {
+			t.Fatal(err)
+		}
+		answeredOnKept(ctx, t, false)
+		answeredOnKept(ctx, t, true)
+	}
+	line.note("test: the session is told to stop")
+	ended := stopSession(ctx, t, e, "moves")
+	waitNothingLeft(ctx, t, shop)
+	stats := askLoad(ctx, t, "DELETE")
+	for kind, c := range map[string]count{"kept": stats.Kept, "new": stats.Fresh} {
+		if c.Failed > 0 || c.Requests == 0 {
+			t.Errorf("%d of %d requests on %s connections failed, served by %v\n%s", c.Failed, c.Requests, kind, c.ServedBy, line.around(kind, c))
+		}
+	}
+	// Away and back three times, and away at the end.
+	if stats.Kept.Moved < 7 {
+		t.Errorf("kept connections moved %d times\n%s", stats.Kept.Moved, line.around("kept", stats.Kept))
+	}
+	served := byWorkstation(stats.Kept) + byWorkstation(stats.Fresh)
+	if r := ended.Receipt; r == nil || r.Cut != 0 || r.Traffic.Requests < served {
+		t.Errorf("%d requests were served here; receipt %+v", served, r)
+	}
+	t.Logf("%d requests on kept connections, %d on new ones; moved %d times", stats.Kept.Requests, stats.Fresh.Requests, stats.Kept.Moved)
+	restored()
+}
+
+// answeredOnKept waits until the next answer on a kept connection is of that side.
+func answeredOnKept(ctx context.Context, t *testing.T, workstation bool) {
+	t.Helper()
+	by := func(c count) int64 {
+		if workstation {
+			return byWorkstation(c)
+		}
+		return c.Requests - c.Failed - byWorkstation(c)
+	}
+	before := by(askLoad(ctx, t, "GET").Kept)
+	err := cluster.Wait(ctx, fmt.Sprintf("an answer on a kept connection, by the workstation: %v", workstation), func() (bool, error) {
+		return by(askLoad(ctx, t, "GET").Kept) > before, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // stopUnderLoad stops a session that the load has reached.
 func stopUnderLoad(ctx context.Context, t *testing.T, e *servertest.Editor, line *timeline, id string) {
 	t.Helper()
