@@ -7,14 +7,7 @@ import (
 	"github.com/kubetunnel/kubetunnel/operator/control"
 )
 
-// end is its end in good order, cut is one that the caller sees as a reset.
-func (c *conversation) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.over = true
-	c.poke()
-}
-
+// cut is an end that the caller sees as a reset.
 func (c *conversation) cut() {
 	c.call.reset()
 	c.mu.Lock()
