@@ -35,6 +35,8 @@ type conversation struct {
 	up                    *upstream
 	// ex is the request under way, nil between two.
 	ex *exchange
+	// busy: the caller has begun a request that is not answered yet.
+	busy bool
 	// doubtful: the side is to be reconsidered when no request is under way any more.
 	doubtful bool
 	// whole: what follows is carried by connection. over: it has ended.

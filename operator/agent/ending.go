@@ -19,14 +19,21 @@ func (c *conversation) cut() {
 	c.changed.Broadcast()
 }
 
+// silentFactor is how much more time than one that was answered a caller gets that has
+// only connected: its first request is on its way.
+const silentFactor = 4
+
 // part ends it if it rests; the caller sees an end in good order.
 func (c *conversation) part(after time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.silent {
+		after *= silentFactor
+	}
 	switch {
 	case c.streams != nil:
 		c.streams.part()
-	case !idle(c.call.conn, after):
+	case c.busy && !c.whole, !idle(c.call.conn, after):
 	case c.whole:
 		_ = c.call.conn.CloseRead()
 	case c.restsLocked():

@@ -52,7 +52,7 @@ func (c *conversation) beginLocked(ex *exchange, up *upstream) {
 	if ex == nil {
 		return
 	}
-	c.asked, c.partly = true, false
+	c.asked, c.partly, up.instead = true, false, nil
 	if up.by != nil {
 		up.by.requests.Add(1)
 	}
@@ -125,7 +125,7 @@ func (c *conversation) finishLocked(ex *exchange) {
 	if !ex.sent || !ex.answered || c.ex != ex {
 		return
 	}
-	c.ex = nil
+	c.ex, c.busy = nil, false
 	if !c.whole {
 		c.countLocked(nil)
 	}

@@ -62,6 +62,9 @@ func (c *conversation) next() bool {
 	if !ok {
 		return false
 	}
+	c.mu.Lock()
+	c.busy = true // also when it was read together with the one before
+	c.mu.Unlock()
 	head := c.caller.pending()[:length]
 	request, err := http1.ParseRequest(head)
 	if err != nil {
@@ -112,6 +115,9 @@ func (c *conversation) hear() (more bool) {
 		err := c.caller.more()
 		switch {
 		case err == nil:
+			c.mu.Lock()
+			c.busy = true
+			c.mu.Unlock()
 			return true
 		case errors.Is(err, errInterrupted):
 			if !c.follow() {

@@ -16,6 +16,9 @@ type upstream struct {
 	session *tunnel.Session
 	by      *client
 	origin  string
+	// instead is the session that did not take the call; it is not asked again before
+	// the first request.
+	instead *tunnel.Session
 
 	// The rest is of a conversation: the goroutine that carries answers owns src
 	// until it has closed done.
@@ -38,7 +41,11 @@ func (a *Agent) reach(call *call, p control.Port, requests bool) *upstream {
 	if c != nil {
 		c.origin.Add(1)
 	}
-	return a.openOrigin(p)
+	up := a.openOrigin(p)
+	if up != nil {
+		up.instead = session
+	}
+	return up
 }
 
 func (a *Agent) openOrigin(p control.Port) *upstream {
@@ -54,7 +61,10 @@ func (a *Agent) openOrigin(p control.Port) *upstream {
 // chosen tells whether the next request would go to this side.
 func (a *Agent) chosen(up *upstream, p control.Port) bool {
 	_, session, _ := a.route(p.ServicePort)
-	return up.session == session && (session != nil || up.origin == p.Origin)
+	if up.session == nil {
+		return up.origin == p.Origin && (session == nil || session == up.instead)
+	}
+	return up.session == session
 }
 
 // Write counts what the workstation gets.
