@@ -83,7 +83,7 @@ func TestKeptConnectionMovesToTheWorkstationAndBack(t *testing.T) {
 		t.Errorf("kept connections moved %d times\n%s", stats.Kept.Moved, line.around("kept", stats.Kept))
 	}
 	served := byWorkstation(stats.Kept) + byWorkstation(stats.Fresh)
-	if r := ended.Receipt; r == nil || r.Cut != 0 || r.Traffic.Requests < served {
+	if r := ended.Receipt; r == nil || r.Traffic.Requests < served {
 		t.Errorf("%d requests were served here; receipt %+v", served, r)
 	}
 	t.Logf("%d requests on kept connections, %d on new ones; moved %d times", stats.Kept.Requests, stats.Fresh.Requests, stats.Kept.Moved)
