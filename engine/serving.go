@@ -28,6 +28,7 @@ type serving struct {
 const (
 	serveTimeout = 2 * time.Second
 	drainTimeout = 500 * time.Millisecond
+	countTimeout = 100 * time.Millisecond
 )
 
 func newServing(s *Session) *serving {
@@ -75,13 +76,15 @@ func (v *serving) loop(ctx context.Context) {
 	retry := time.NewTicker(serveTimeout)
 	defer retry.Stop()
 	for {
+		again := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-v.wake:
 		case <-retry.C:
+			again = v.active() // its answer has the counters
 		}
-		if err := v.tell(ctx, false); err != nil && ctx.Err() == nil {
+		if err := v.tell(ctx, again); err != nil && ctx.Err() == nil {
 			v.session.log.Debug("serve", "error", err)
 		}
 		v.session.judge()
@@ -148,6 +151,7 @@ func (v *serving) end(ctx context.Context) {
 	defer s.stageEnded(protocol.StageDrain)
 	v.pause(ctx)
 	s.change(func(i *protocol.SessionInfo) { s.receipt(i).StopMillis = time.Since(began).Milliseconds() })
+	defer v.count(ctx)
 	deadline := time.NewTimer(drainTimeout)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -162,6 +166,15 @@ func (v *serving) end(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// count asks for the agent's counters once more, for the receipt.
+func (v *serving) count(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, countTimeout)
+	defer cancel()
+	if err := v.tell(ctx, true); err != nil {
+		v.session.log.Debug("counters", "error", err)
 	}
 }
 

@@ -24,7 +24,7 @@ var (
 	failure = protocol.Error{Code: protocol.CodeAgentFailed, Message: "the agent did not start: \"ImagePullBackOff\"", Data: protocol.ErrorData{
 		ShowUser: true, Step: protocol.StageAgent, Object: &object, Event: "Failed to pull image", Fix: &fix,
 	}}
-	traffic = protocol.Traffic{Connections: 12, Origin: 3, Active: 2, BytesIn: 1 << 40, BytesOut: 4096}
+	traffic = protocol.Traffic{Connections: 12, Origin: 3, Requests: 40, Active: 2, BytesIn: 1 << 40, BytesOut: 4096}
 	live    = protocol.SessionInfo{
 		ID: "5f0c", Kind: protocol.KindDebug, Target: target, State: protocol.StateLive, Reason: "live, 0 connections yet",
 		Stages: []protocol.StageTime{{Stage: protocol.StagePreflight, BeganMillis: 1, EndedMillis: 40}, {Stage: protocol.StageSwitch, BeganMillis: 900}},

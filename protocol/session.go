@@ -285,9 +285,12 @@ type Traffic struct {
 	// Connections that the workstation took; Origin, those passed on to the origin by the agent.
 	Connections int64 `json:"connections"`
 	Origin      int64 `json:"origin"`
-	Active      int64 `json:"active"`
-	BytesIn     int64 `json:"bytesIn"`
-	BytesOut    int64 `json:"bytesOut"`
+	// Requests that the workstation took: those of HTTP, which goes there request by request.
+	Requests int64 `json:"requests"`
+	// Active is what is under way at the workstation: requests, and connections of other protocols.
+	Active   int64 `json:"active"`
+	BytesIn  int64 `json:"bytesIn"`
+	BytesOut int64 `json:"bytesOut"`
 }
 
 // ListSessionsResult answers session/list.

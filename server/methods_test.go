@@ -35,7 +35,7 @@ var methods = []struct {
 	{gen.MethodStopSession, `{"id":"a"}`, "stop a", `{"session":{"id":"a","kind":"debug","target":{"service":""},"state":"ended","reason":"it is ended"}}`},
 	{gen.MethodRestartSession, `{"id":"a"}`, "restart a", `{}`},
 	{gen.MethodListSessions, ``, "", `{"sessions":[]}`},
-	{gen.MethodSessionTraffic, `{"id":"a"}`, "traffic a", `{"connections":7,"origin":0,"active":0,"bytesIn":0,"bytesOut":0}`},
+	{gen.MethodSessionTraffic, `{"id":"a"}`, "traffic a", `{"connections":7,"origin":0,"requests":0,"active":0,"bytesIn":0,"bytesOut":0}`},
 }
 
 func TestMethodsReachTheEngineAndAnswerWithArraysNotNull(t *testing.T) {

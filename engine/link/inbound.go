@@ -21,7 +21,11 @@ func (l *Link) handle(ctx context.Context, s tunnel.Stream) {
 		_ = s.Refuse(tunnel.RefusedConnection, "the session does not listen on this port any more")
 		return
 	}
-	defer l.active.Add(-1)
+	defer l.calls.Add(-1)
+	if h.Requests {
+		l.byRequest.Add(1)
+		defer l.byRequest.Add(-1)
+	}
 	conn, err := l.cfg.Take(ctx, int(h.Port), h.Source)
 	if err != nil {
 		_ = s.Refuse(codeOf(err), err.Error())
@@ -46,7 +50,7 @@ func (l *Link) begin(servicePort int) bool {
 	if !slices.Contains(l.want, servicePort) {
 		return false
 	}
-	l.active.Add(1)
+	l.calls.Add(1)
 	return true
 }
 

@@ -45,11 +45,14 @@ type Link struct {
 	want    []int // what Serve asked for last, for a new tunnel
 	changed chan struct{}
 
-	connections, active, in, out atomic.Int64
-	origin                       atomic.Int64
-	domain                       atomic.Pointer[clusterNames]
-	routes                       routes
-	ranges                       atomic.Pointer[[]netip.Prefix]
+	// calls are their streams; byRequest, those of them that may rest.
+	connections, calls, byRequest, in, out atomic.Int64
+	// told are the agent's counters, of its last answer.
+	told struct{ origin, requests, active atomic.Int64 }
+
+	domain atomic.Pointer[clusterNames]
+	routes routes
+	ranges atomic.Pointer[[]netip.Prefix]
 
 	followers sync.WaitGroup // one per mount that is kept up to date
 }
@@ -201,9 +204,24 @@ func (l *Link) current(ctx context.Context) (*tunnel.Session, error) {
 // Traffic counts what reached the session.
 func (l *Link) Traffic() protocol.Traffic {
 	return protocol.Traffic{
-		Connections: l.connections.Load(), Origin: l.origin.Load(), Active: l.active.Load(),
+		Connections: l.connections.Load(), Origin: l.told.origin.Load(), Requests: l.told.requests.Load(), Active: l.active(),
 		BytesIn: l.in.Load(), BytesOut: l.out.Load(),
 	}
+}
+
+// active is what is under way. Only the agent knows which connections rest between
+// two requests; once nothing is served here any more it has ended those.
+func (l *Link) active() int64 {
+	l.mu.Lock()
+	serving := len(l.want) > 0
+	l.mu.Unlock()
+	open := l.calls.Load()
+	if !serving {
+		return open
+	}
+	byRequest := l.byRequest.Load()
+	whole := open - byRequest
+	return whole + min(byRequest, max(0, l.told.active.Load()-whole))
 }
 
 // Close ends the tunnel. It may be called twice.

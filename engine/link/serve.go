@@ -18,7 +18,7 @@ type serveStream struct {
 }
 
 // Serve tells the agent the Service's ports on which the session listens, and
-// returns when it has answered that this holds. Calls are one at a time.
+// returns when it has answered that this holds, with its counters. Calls are one at a time.
 func (l *Link) Serve(ctx context.Context, ports []int) error {
 	l.mu.Lock()
 	l.want = ports
@@ -37,10 +37,14 @@ func (l *Link) Serve(ctx context.Context, ports []int) error {
 		}
 		v = &serveStream{stream: s, decoder: json.NewDecoder(s)}
 	}
-	err := v.tell(ctx, ports)
+	answer, err := v.tell(ctx, ports)
 	if err != nil {
 		_ = v.stream.Reset()
 		v = nil
+	} else {
+		l.told.origin.Store(answer.Origin)
+		l.told.requests.Store(answer.Requests)
+		l.told.active.Store(answer.Active)
 	}
 	l.mu.Lock()
 	if l.session == session {
@@ -50,7 +54,7 @@ func (l *Link) Serve(ctx context.Context, ports []int) error {
 	return err
 }
 
-func (v *serveStream) tell(ctx context.Context, ports []int) error {
+func (v *serveStream) tell(ctx context.Context, ports []int) (answer tunnel.ServeState, err error) {
 	v.generation++
 	state := tunnel.ServeState{Generation: v.generation, Ports: make([]int32, 0, len(ports))}
 	for _, p := range ports {
@@ -60,21 +64,21 @@ func (v *serveStream) tell(ctx context.Context, ports []int) error {
 	defer stop()
 	line, err := json.Marshal(state)
 	if err != nil {
-		return err
+		return answer, err
 	}
 	if _, err := v.stream.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("tell the agent: %w", err)
+		return answer, fmt.Errorf("tell the agent: %w", err)
 	}
 	for {
-		var answer tunnel.ServeState
+		answer = tunnel.ServeState{}
 		if err := v.decoder.Decode(&answer); err != nil {
 			if refusal := v.stream.Accepted(ctx); refusal != nil && !errors.Is(err, io.EOF) {
-				return refusal
+				return answer, refusal
 			}
-			return fmt.Errorf("the agent's answer: %w", err)
+			return answer, fmt.Errorf("the agent's answer: %w", err)
 		}
 		if answer.Generation >= state.Generation {
-			return nil
+			return answer, nil
 		}
 	}
 }

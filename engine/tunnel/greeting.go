@@ -12,7 +12,7 @@ import (
 // The wire format's version, see spec.md. Another major version is refused.
 const (
 	versionMajor = 1
-	versionMinor = 1
+	versionMinor = 2
 )
 
 const (

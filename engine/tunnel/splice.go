@@ -23,15 +23,22 @@ var copyBuffers = sync.Pool{New: func() any { return new([splicePart]byte) }}
 // closes both. The end of one direction ends that direction alone; a reset or an
 // error ends both, and is passed on as a reset. It returns the bytes from a to b
 // and from b to a.
-func Splice(a, b net.Conn) (aToB, bToA int64) {
+func Splice(a, b net.Conn) (aToB, bToA int64) { return SpliceAfter(a, b, nil, nil) }
+
+// SpliceAfter is Splice of connections that somebody has read from already: ofA and
+// ofB are what was read, and go first.
+func SpliceAfter(a, b net.Conn, ofA, ofB []byte) (aToB, bToA int64) {
 	var group sync.WaitGroup
 	var flowing atomic.Int32
 	flowing.Store(2)
 	over := make(chan struct{})
 	abort := sync.OnceFunc(func() { reset(a); reset(b) })
-	one := func(dst, src net.Conn, n *int64) {
-		var err error
-		*n, err = pump(dst, src)
+	one := func(dst, src net.Conn, first []byte, n *int64) {
+		err := writeFirst(dst, first)
+		if err == nil {
+			*n, err = pump(dst, src)
+			*n += int64(len(first))
+		}
 		last := flowing.Add(-1) == 0
 		if err == nil {
 			err = closeWrite(dst)
@@ -51,13 +58,21 @@ func Splice(a, b net.Conn) (aToB, bToA int64) {
 			}
 		}
 	}
-	group.Go(func() { one(b, a, &aToB) })
-	group.Go(func() { one(a, b, &bToA) })
+	group.Go(func() { one(b, a, ofA, &aToB) })
+	group.Go(func() { one(a, b, ofB, &bToA) })
 	<-over
 	_ = a.Close()
 	_ = b.Close()
 	group.Wait()
 	return aToB, bToA
+}
+
+func writeFirst(dst net.Conn, b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	_, err := dst.Write(b)
+	return err
 }
 
 // pump copies until src ends (nil) or either fails.

@@ -13,7 +13,7 @@ const (
 	// KindTCP: a TCP connection's bytes. Agent to engine: an inbound call, Header.Port
 	// is the Service's port. Engine to agent: Header.Target is "host:port" to dial from the pod.
 	KindTCP Kind = "tcp"
-	// KindHTTP: a request relayed by request.
+	// KindHTTP is reserved: requests go by KindTCP with Header.Requests.
 	KindHTTP Kind = "http"
 	// KindUDP: datagrams, each with a two-byte length before it.
 	KindUDP Kind = "udp"
@@ -38,6 +38,9 @@ type Header struct {
 	Target string `json:"target,omitempty"`
 	// Source is the caller's "ip:port", of inbound streams.
 	Source string `json:"source,omitempty"`
+	// Requests: an inbound stream may carry requests one after another, and rests
+	// between them; the agent counts them, and ends it when it is to rest for good.
+	Requests bool `json:"requests,omitempty"`
 }
 
 // Environment is what a KindEnv stream carries: the app's container as its twin sees it.
@@ -63,9 +66,13 @@ type Environment struct {
 type ServeState struct {
 	Generation int64   `json:"generation"`
 	Ports      []int32 `json:"ports"`
-	// Counters are the agent's, in its answers.
+	// Counters are the agent's, in its answers: connections that the workstation took,
+	// those given to the origin instead, requests that the workstation took, and what
+	// is under way there.
 	Connections int64 `json:"connections,omitempty"`
 	Origin      int64 `json:"origin,omitempty"`
+	Requests    int64 `json:"requests,omitempty"`
+	Active      int64 `json:"active,omitempty"`
 }
 
 // RefuseCode tells why a stream was refused, so that "refused" and "timeout"

@@ -101,7 +101,7 @@ func (t *typed) Accept() error {
 	if err := t.beginAnswer(); err != nil {
 		return err
 	}
-	if t.header.Kind == KindTCP && t.header.Target == "" {
+	if t.header.Kind == KindTCP && t.header.Target == "" && !t.header.Requests {
 		// The agent sends its caller's bytes without waiting for this.
 		t.write.pending = b
 		t.owes.Store(true)

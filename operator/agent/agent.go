@@ -39,6 +39,8 @@ type times struct {
 	origin, dial time.Duration
 	// quiet is after how long without a byte an answered call counts as idle.
 	quiet time.Duration
+	// part is how long an end in good order is waited for.
+	part time.Duration
 	// linger is how long a deleted pod goes on to take calls, until all nodes have
 	// learned that it is no endpoint any more; finish bounds the rest of its end.
 	linger, finish time.Duration
@@ -54,14 +56,15 @@ func (t times) withDefaults() times {
 	set(&t.origin, 5*time.Second)
 	set(&t.dial, 30*time.Second)
 	set(&t.quiet, 250*time.Millisecond)
+	set(&t.part, 100*time.Millisecond)
 	set(&t.linger, 2*time.Second)
 	set(&t.finish, 3*time.Second)
 	return t
 }
 
 // Agent is the data plane of one Service. Goroutines: Run's own (control, tunnel,
-// twin, tick), an accept loop per port, one per call besides the two of its
-// Splice, one per draining, and the handlers of the tunnel's streams. All end with Run.
+// twin, tick), an accept loop per port, one per call besides those of its
+// Splice or conversation, one per draining, and the handlers of the tunnel's streams. All end with Run.
 type Agent struct {
 	cfg      Config
 	tunnel   *tunnel.Server
@@ -69,6 +72,8 @@ type Agent struct {
 	signal   control.Signal
 	calls    calls
 	outgoing atomic.Int64
+	// leaving: the pod is about to go, and callers are told with each answer.
+	leaving atomic.Bool
 
 	ctx    context.Context // ends with Run
 	cancel context.CancelFunc
@@ -179,6 +184,7 @@ func (a *Agent) onSession(s *tunnel.Session) {
 	former := s
 	if c != nil {
 		former = c.adopt(s)
+		a.reconsider()
 	}
 	if former != nil {
 		a.group.Go(func() { _ = former.Close() })

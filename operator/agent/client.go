@@ -25,7 +25,7 @@ type client struct {
 	// servings are the live streams on which the workstation tells its ports; the last one counts.
 	servings []*serving
 
-	connections, origin, active, in, out atomic.Int64
+	connections, origin, requests, active, in, out atomic.Int64
 }
 
 func newClient(a *Agent, info control.Client) *client {
@@ -72,6 +72,7 @@ func (c *client) attachedChanged(bool) {
 	c.mu.Lock()
 	c.judge()
 	c.mu.Unlock()
+	c.agent.reconsider()
 	c.agent.signal.Notify()
 }
 
@@ -104,7 +105,8 @@ func (c *client) observe() control.ClientState {
 	state := control.ClientState{
 		Intercept: c.info.Intercept, Attached: c.attached, Seen: c.seen,
 		Counters: control.Counters{
-			Connections: c.connections.Load(), Origin: c.origin.Load(), Active: c.active.Load(), BytesIn: c.in.Load(), BytesOut: c.out.Load(),
+			Connections: c.connections.Load(), Origin: c.origin.Load(), Requests: c.requests.Load(), Active: c.active.Load(),
+			BytesIn: c.in.Load(), BytesOut: c.out.Load(),
 		},
 	}
 	if c.attached {

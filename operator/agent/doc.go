@@ -1,6 +1,10 @@
-// Package agent is the in-cluster data plane: it stands in for the app's pods
-// behind the Service, hands each connection to the workstation, and whenever that
-// can't take it, to the origin. It is told what to do over the control channel.
+// Package agent is the in-cluster data plane: it stands in for the app's pods behind
+// the Service. Each request of HTTP, and each connection of anything else, goes to the
+// workstation, or whenever that can't take it, to the origin. It is told what to do
+// over the control channel.
 //
-// It imports engine/tunnel and operator/control, and nothing of Kubernetes.
+// What a port carries is said by the Service (carries), else by who speaks first
+// (conversation). Bytes pass as they are: http1 only finds where messages end.
+//
+// It imports engine/tunnel, engine/watch and operator/control, and nothing of Kubernetes.
 package agent

@@ -29,9 +29,11 @@ func (d *drain) result() (done bool, cut int64) {
 func (a *Agent) startDrain(limit time.Duration) *drain {
 	ctx, cancel := context.WithCancel(a.ctx)
 	d := &drain{stop: cancel}
+	a.leaving.Store(true)
 	a.group.Go(func() {
 		defer cancel()
-		left := a.await(ctx, limit, a.calls.workstations)
+		a.reconsider()
+		left := a.await(ctx, limit, a.calls.workstations, false)
 		if ctx.Err() != nil {
 			return
 		}
@@ -44,20 +46,21 @@ func (a *Agent) startDrain(limit time.Duration) *drain {
 		a.signal.Notify()
 		// The origin's calls are nobody's to cut, but the pod that carries them is
 		// about to go: the idle ones are let go of.
-		a.await(ctx, limit, a.calls.all)
+		a.await(ctx, limit, a.calls.all, true)
 	})
 	return d
 }
 
 // await waits until no such call is open, letting go of idle ones, and gives what
-// is left when the time is over or ctx ends.
-func (a *Agent) await(ctx context.Context, limit time.Duration, open func() []*call) (left []*call) {
+// is left when the time is over or ctx ends. Connections that rest between two
+// requests are let go of last, if at all: most hear with an answer that they should go.
+func (a *Agent) await(ctx context.Context, limit time.Duration, open func() []*call, resting bool) (left []*call) {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	tick := time.NewTicker(drainPoll)
 	defer tick.Stop()
 	for {
-		a.calls.part(a.cfg.times.quiet)
+		a.calls.part(a.cfg.times.quiet, resting)
 		if left = open(); len(left) == 0 {
 			return nil
 		}
@@ -78,13 +81,15 @@ func (a *Agent) await(ctx context.Context, limit time.Duration, open func() []*c
 func (a *Agent) finish() {
 	a.mu.Lock()
 	a.ending = true
+	a.leaving.Store(true)
 	known := a.desired.Draining || len(a.ports) == 0
 	a.mu.Unlock()
+	a.reconsider()
 	if !known {
 		pause(a.ctx, a.cfg.times.linger)
 	}
 	a.closePorts()
-	for _, c := range a.await(a.ctx, a.cfg.times.finish, a.calls.all) {
+	for _, c := range a.await(a.ctx, a.cfg.times.finish, a.calls.all, true) {
 		c.cut()
 	}
 }

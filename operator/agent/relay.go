@@ -30,33 +30,32 @@ func (a *Agent) acceptCalls(l net.Listener, p *port) {
 			_ = conn.Close()
 			continue
 		}
-		a.group.Go(func() { a.relay(tcp, p.present()) })
+		a.group.Go(func() { a.relay(tcp, p) })
 	}
 }
 
-// relay serves one call: by the workstation if that takes it, else by the origin.
+// relay serves one call: by the workstation if that takes it, else by the origin;
+// each request of it anew where they can be told apart.
 //
-// Nothing is read from the caller before the workstation has accepted. What the
+// Nothing is read from the caller before one of them has accepted. What the
 // caller sends meanwhile waits in its socket, without a limit of ours to get
 // wrong, and can be handed to the origin without ever being handed out twice:
 // an offer that was given up may still reach the workstation, when its tunnel
 // comes back, but then as a connection without a byte in it.
-func (a *Agent) relay(conn *net.TCPConn, p control.Port) {
-	call := a.calls.begin(conn)
+func (a *Agent) relay(conn *net.TCPConn, p *port) {
+	call := &call{conn: conn}
+	kind := carries(p.present())
+	if kind == carriesBytes {
+		a.calls.begin(call)
+		defer a.calls.end(call)
+		a.carry(call, p.present())
+		return
+	}
+	c := newConversation(a, call, p, kind == carriesHTTP)
+	call.by = c
+	a.calls.begin(call)
 	defer a.calls.end(call)
-	c, session, gone := a.route(p.ServicePort)
-	if session != nil {
-		stream, err := a.offer(session, gone, tunnel.Header{Kind: tunnel.KindTCP, Port: p.ServicePort, Source: conn.RemoteAddr().String()})
-		if err == nil {
-			a.toWorkstation(call, c, stream)
-			return
-		}
-		a.cfg.Log.Debug("the workstation did not take a call", "port", p.ServicePort, "error", err)
-	}
-	if c != nil {
-		c.origin.Add(1)
-	}
-	a.toOrigin(call, p)
+	c.run()
 }
 
 var (
@@ -100,29 +99,32 @@ func (a *Agent) offer(session *tunnel.Session, gone <-chan struct{}, h tunnel.He
 	}
 }
 
-// toWorkstation carries a call that the workstation has accepted, to its end.
-func (a *Agent) toWorkstation(call *call, c *client, stream tunnel.Stream) {
-	c.connections.Add(1)
-	c.active.Add(1)
-	defer c.active.Add(-1)
-	a.calls.settle(call, c)
-	in, out := tunnel.Splice(call.conn, stream)
-	c.in.Add(in)
-	c.out.Add(out)
-}
-
-// toOrigin hands a call to the origin. When that can't be reached the caller sees
-// a reset, as of a pod that does not listen.
-func (a *Agent) toOrigin(call *call, p control.Port) {
-	dialer := net.Dialer{Timeout: a.cfg.times.origin}
-	origin, err := dialer.DialContext(a.ctx, "tcp", p.Origin)
-	if err != nil {
-		a.cfg.Log.Warn("the origin can't be reached", "port", p.ServicePort, "origin", p.Origin, "error", err)
+// carry carries a call by connection. When neither side can be reached the caller
+// sees a reset, as of a pod that does not listen.
+func (a *Agent) carry(call *call, p control.Port) {
+	up := a.reach(call, p, false)
+	if up == nil {
 		call.cut()
 		return
 	}
-	a.calls.settle(call, nil)
-	tunnel.Splice(call.conn, origin)
+	a.calls.settle(call, up.by)
+	if up.by == nil {
+		tunnel.Splice(call.conn, up.conn)
+		return
+	}
+	up.by.active.Add(1)
+	defer up.by.active.Add(-1)
+	in, out := tunnel.Splice(call.conn, up.conn)
+	up.by.in.Add(in)
+	up.by.out.Add(out)
+}
+
+// reconsider lets go of connections to workstations that do not take requests any
+// more, when none is under way on them. It must not be called with a lock held.
+func (a *Agent) reconsider() {
+	for _, c := range a.calls.which(func(c *call) bool { return c.by != nil }) {
+		c.by.reconsider()
+	}
 }
 
 // pause waits for d or the end of ctx.

@@ -36,6 +36,7 @@ func (c *client) handleServe(s tunnel.Stream) {
 		}
 		c.setServing(v, state.Ports)
 		state.Connections, state.Origin = c.connections.Load(), c.origin.Load()
+		state.Requests, state.Active = c.requests.Load(), c.active.Load()
 		answer, err := json.Marshal(state)
 		if err != nil {
 			return
@@ -57,6 +58,7 @@ func (c *client) setServing(v *serving, ports []int32) {
 	c.mu.Lock()
 	v.ports = ports
 	c.mu.Unlock()
+	c.agent.reconsider()
 	c.agent.signal.Notify()
 }
 
@@ -64,6 +66,7 @@ func (c *client) endServing(v *serving) {
 	c.mu.Lock()
 	c.servings = slices.DeleteFunc(c.servings, func(other *serving) bool { return other == v })
 	c.mu.Unlock()
+	c.agent.reconsider()
 	c.agent.signal.Notify()
 }
 

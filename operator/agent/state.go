@@ -25,6 +25,7 @@ func (a *Agent) Apply(d control.Desired) {
 	case !d.Draining && a.drain != nil:
 		a.drain.stop()
 		a.drain = nil
+		a.leaving.Store(false)
 	}
 }
 
@@ -44,7 +45,10 @@ func (a *Agent) applyClients(wanted []control.Client) {
 	for key := range a.clients {
 		if !named[key] {
 			delete(a.clients, key)
-			a.group.Go(func() { a.tunnel.Withdraw(key) })
+			a.group.Go(func() {
+				a.reconsider()
+				a.tunnel.Withdraw(key)
+			})
 		}
 	}
 }

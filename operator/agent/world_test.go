@@ -120,7 +120,7 @@ func newWorld(t *testing.T, options ...option) *world {
 	})
 	w.desired = control.Desired{
 		Generation: 1,
-		Ports:      []control.Port{{Name: "http", ServicePort: servicePort, TargetPort: int32(w.target), Protocol: "TCP", Origin: w.origin.addr()}},
+		Ports:      []control.Port{{Name: "echo", ServicePort: servicePort, TargetPort: int32(w.target), Protocol: "TCP", Origin: w.origin.addr()}},
 		Clients:    []control.Client{{Intercept: "uid", Key: w.engineKey.Public(), Ports: []int32{servicePort}, Inherit: true, LeaseMillis: 60_000}},
 	}
 	w.agent.Apply(w.desired)

@@ -25,6 +25,8 @@ type Desired struct {
 type Port struct {
 	Name        string `json:"name,omitempty"`
 	ServicePort int32  `json:"servicePort"`
+	// AppProtocol is the Service's word for what the port carries.
+	AppProtocol string `json:"appProtocol,omitempty"`
 	// TargetPort is the number that the agent listens on.
 	TargetPort int32 `json:"targetPort"`
 	// Protocol is TCP or UDP.
@@ -87,7 +89,11 @@ type Counters struct {
 	// Connections that the workstation took; Origin, those given to the origin instead.
 	Connections int64 `json:"connections"`
 	Origin      int64 `json:"origin"`
-	Active      int64 `json:"active"`
-	BytesIn     int64 `json:"bytesIn"`
-	BytesOut    int64 `json:"bytesOut"`
+	// Requests that the workstation took, of connections that are relayed by request.
+	Requests int64 `json:"requests,omitempty"`
+	// Active are requests under way at the workstation, and connections that are not
+	// relayed by request.
+	Active   int64 `json:"active"`
+	BytesIn  int64 `json:"bytesIn"`
+	BytesOut int64 `json:"bytesOut"`
 }

@@ -103,11 +103,18 @@ func controlPorts(ports []targetPort, originIP string) []control.Port {
 	var out []control.Port
 	for _, p := range ports {
 		out = append(out, control.Port{
-			Name: p.Name, ServicePort: p.Port, TargetPort: p.number, Protocol: string(protocolOf(p.Protocol)),
+			Name: p.Name, AppProtocol: appProtocol(p.ServicePort), ServicePort: p.Port, TargetPort: p.number, Protocol: string(protocolOf(p.Protocol)),
 			Origin: net.JoinHostPort(originIP, strconv.Itoa(int(p.Port))),
 		})
 	}
 	return out
+}
+
+func appProtocol(p corev1.ServicePort) string {
+	if p.AppProtocol == nil {
+		return ""
+	}
+	return *p.AppProtocol
 }
 
 // statusPorts are the ports as the engine is told of them.

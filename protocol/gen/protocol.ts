@@ -559,6 +559,9 @@ export interface Traffic {
   /** connections that the workstation took; Origin, those passed on to the origin by the agent. */
   connections: number;
   origin: number;
+  /** requests that the workstation took: those of HTTP, which goes there request by request. */
+  requests: number;
+  /** active is what is under way at the workstation: requests, and connections of other protocols. */
   active: number;
   bytesIn: number;
   bytesOut: number;

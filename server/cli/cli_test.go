@@ -189,14 +189,14 @@ func TestRunShowsItsCourseAndGivesTheProgramsExitCode(t *testing.T) {
 		{State: protocol.StateStarting, Stages: []protocol.StageTime{preflight}, Warnings: []string{"no UDP"}},
 		{State: protocol.StateLive, Reason: "0 connections yet", Stages: []protocol.StageTime{preflight}, Warnings: []string{"no UDP"}},
 	}
-	e.ended = protocol.SessionInfo{ExitCode: &code, Receipt: &protocol.Receipt{Restored: true, StopMillis: 1200, Traffic: protocol.Traffic{Connections: 1, Origin: 2}}}
+	e.ended = protocol.SessionInfo{ExitCode: &code, Receipt: &protocol.Receipt{Restored: true, StopMillis: 1200, Traffic: protocol.Traffic{Connections: 1, Origin: 2, Requests: 3}}}
 	o := invoke(t, e, "run", "--kubeconfig", "kc", "--context", "dev", "--service", "shop/cart", "--service-port", "http", "--port", "9080", "--no-inherit", "--", "go", "run", "--flag")
 	if o.code != 7 || o.out != "to stdout\n" {
 		t.Errorf("got %+v", o)
 	}
 	for _, want := range []string{
 		"preflight    40 ms\n", "note: no UDP\n", "live: 0 connections yet\n", "to stderr\n", "[kubetunnel] to console\n",
-		"the Service is as it was, 1.2 s after the stop; 1 connection was served here, 2 passed on to the origin, 0 cut at the end",
+		"the Service is as it was, 1.2 s after the stop; 1 connection was served with 3 requests here, 2 passed on to the origin, 0 cut at the end",
 	} {
 		if strings.Count(o.err, want) != 1 {
 			t.Errorf("%d times %q in\n%s", strings.Count(o.err, want), want, o.err)

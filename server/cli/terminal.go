@@ -94,8 +94,9 @@ func (t *terminal) finish(info protocol.SessionInfo, signalled bool) error {
 			if r.StopMillis > 0 {
 				after = ", " + millis(r.StopMillis) + " after the stop"
 			}
-			t.say(fmt.Sprintf("the Service is as it was%s; %s here, %d passed on to the origin, %d cut at the end",
-				after, count(r.Traffic.Connections, "connection was served", "connections were served"), r.Traffic.Origin, r.Cut))
+			t.say(fmt.Sprintf("the Service is as it was%s; %s with %s here, %d passed on to the origin, %d cut at the end",
+				after, count(r.Traffic.Connections, "connection was served", "connections were served"),
+				count(r.Traffic.Requests, "request", "requests"), r.Traffic.Origin, r.Cut))
 		}
 		for _, d := range r.Differences {
 			t.say("the Service differs from what it was: " + d)

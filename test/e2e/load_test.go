@@ -24,6 +24,7 @@ type loadStats struct {
 
 type count struct {
 	Requests, Failed, Slow int64
+	Moved                  int64
 	ServedBy               map[string]int64
 	Changes                []struct {
 		At       time.Time

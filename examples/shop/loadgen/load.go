@@ -40,8 +40,10 @@ func (l *loads) start(url string, pause time.Duration) {
 	l.mu.Unlock()
 	var ctx context.Context
 	ctx, l.end = context.WithCancel(context.Background())
-	// Its own pool: each load begins without connections.
-	kept := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	// Its own pool: each load begins without connections, and keeps all that it makes.
+	pool := http.DefaultTransport.(*http.Transport).Clone()
+	pool.MaxIdleConnsPerHost, pool.MaxIdleConns = mostAtOnce, mostAtOnce
+	kept := &http.Client{Transport: pool}
 	l.group.Go(func() { l.run(ctx, kept, url, pause, &l.now.Kept) })
 	l.group.Go(func() { l.run(ctx, fresh(), url, pause, &l.now.Fresh) })
 }

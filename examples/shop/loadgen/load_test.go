@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -77,11 +78,24 @@ func TestLoadCountsByKindOfConnectionAndByWhoAnswers(t *testing.T) {
 	if stats.Kept.ServedBy["me"] != stats.Kept.Requests || stats.Fresh.ServedBy["me"] != stats.Fresh.Requests {
 		t.Errorf("served by: %+v", stats)
 	}
+	if stats.Kept.Moved+stats.Fresh.Moved != 0 {
+		t.Errorf("moved: %+v", stats)
+	}
 	if c := stats.Fresh.Changes; len(c) != 1 || c[0].ServedBy != "me" {
 		t.Errorf("changes: %+v", c)
 	}
 	if n := x.connections.Load(); n < stats.Fresh.Requests || n >= stats.Fresh.Requests+stats.Kept.Requests {
 		t.Errorf("%d connections for %+v", n, stats)
+	}
+}
+
+func TestLoadCountsAnswersOfOthersOnAKeptConnection(t *testing.T) {
+	var asked atomic.Int64
+	x := newTarget(t, 40, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"servedBy":"` + strconv.FormatInt(asked.Add(1), 10) + `"}`))
+	})
+	if stats := load(t, x); stats.Kept.Moved == 0 || stats.Kept.Moved >= stats.Kept.Requests || stats.Fresh.Moved != 0 {
+		t.Errorf("got %+v", stats)
 	}
 }
 

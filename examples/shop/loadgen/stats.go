@@ -10,6 +10,8 @@ import (
 const (
 	// slowCall is what a call should not take.
 	slowCall = time.Second
+	// mostConnections bounds those of which it is remembered who answered on them last.
+	mostConnections = 1000
 	// mostTold bounds the failures and changes that are told one by one.
 	mostTold = 50
 )
@@ -33,8 +35,11 @@ type Count struct {
 	// ServedBy counts answers by the "servedBy" in them; Changes are when it became another.
 	ServedBy map[string]int64 `json:"servedBy,omitempty"`
 	Changes  []Change         `json:"changes,omitempty"`
+	// Moved counts answers on a connection on which somebody else had answered before.
+	Moved int64 `json:"moved"`
 
-	last string // who has answered last
+	last string            // who has answered last
+	on   map[string]string // who has answered last, by the connection's own address
 }
 
 // Change is an answer of somebody else than the one before.
@@ -76,10 +81,24 @@ func (c *Count) note(answer []byte, err error, t *trace) {
 		c.ServedBy = map[string]int64{}
 	}
 	c.ServedBy[body.ServedBy]++
+	c.noteConnection(t.connection(), body.ServedBy)
 	if c.last != body.ServedBy && len(c.Changes) < mostTold {
 		c.Changes = append(c.Changes, Change{At: ended, ServedBy: body.ServedBy})
 	}
 	c.last = body.ServedBy
+}
+
+func (c *Count) noteConnection(address, servedBy string) {
+	before, known := c.on[address]
+	if known && before != servedBy {
+		c.Moved++
+	}
+	if c.on == nil {
+		c.on = map[string]string{}
+	}
+	if known || len(c.on) < mostConnections {
+		c.on[address] = servedBy
+	}
 }
 
 func (c *Count) fail(f Failure) {
@@ -95,6 +114,7 @@ func (c *Count) fail(f Failure) {
 
 func (c *Count) clone() Count {
 	out := *c
+	out.on = nil
 	out.FailedAt, out.ServedBy = maps.Clone(c.FailedAt), maps.Clone(c.ServedBy)
 	out.Changes, out.Failures = slices.Clone(c.Changes), slices.Clone(c.Failures)
 	return out

@@ -45,6 +45,13 @@ func (t *trace) reach(stage string) {
 	t.stage = stage
 }
 
+// connection is the call's connection, by its own address.
+func (t *trace) connection() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.local
+}
+
 func (t *trace) failure(ended time.Time, err error) Failure {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,0 +1,189 @@
+package agent
+
+import (
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/kubetunnel/kubetunnel/engine/tunnel"
+)
+
+// maxStreams is how many requests a caller may have under way on one connection: the
+// server behind has a limit of its own.
+const maxStreams = 1 << 20
+
+// streams is one caller's connection of HTTP/2 by cleartext, with prior knowledge.
+// net/http speaks it to both sides; the side is chosen for each stream. Its goroutines
+// are net/http's: they end with the caller's connection, which run waits for, and with
+// the transports' connections, which run closes, and reconsider when their workstation
+// does not take requests any more.
+type streams struct {
+	agent *Agent
+	call  *call
+	port  *port
+
+	server *http.Server
+	away   sync.Once
+	ended  chan struct{} // the caller's connection was closed
+
+	handlers sync.WaitGroup
+
+	mu    sync.Mutex
+	sides map[*tunnel.Session]*side // nil: the origin's
+	first *upstream                 // that was open when the caller began to speak
+	over  bool
+}
+
+func newStreams(a *Agent, call *call, p *port) *streams {
+	s := &streams{
+		agent: a, call: call, port: p, ended: make(chan struct{}),
+		sides: map[*tunnel.Session]*side{},
+	}
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	s.server = &http.Server{
+		Handler: s, Protocols: &protocols, ErrorLog: quiet,
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+	}
+	return s
+}
+
+// run serves the caller, of whom some bytes were read, until its connection ends.
+func (s *streams) run(read []byte) {
+	l := &oneConn{conn: &callerConn{Conn: s.call.conn, rest: read, ended: s.ended}, closed: s.ended, early: make(chan struct{})}
+	_ = s.server.Serve(l) // until its end, or until it is sent away
+	<-s.ended
+	_ = s.server.Close()
+	s.mu.Lock()
+	s.over = true
+	s.mu.Unlock()
+	s.handlers.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.first != nil {
+		s.agent.leave(s.first)
+		s.first = nil
+	}
+	for _, to := range s.sides {
+		to.retire()
+	}
+}
+
+// starts tells whether a request may begin.
+func (s *streams) starts() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.over {
+		s.handlers.Add(1)
+	}
+	return !s.over
+}
+
+// oneConn is a listener of one connection, closed with it or before.
+type oneConn struct {
+	conn   net.Conn
+	closed chan struct{} // with the connection
+	early  chan struct{}
+	once   sync.Once
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	if conn := l.conn; conn != nil {
+		l.conn = nil
+		return conn, nil
+	}
+	select {
+	case <-l.closed:
+	case <-l.early:
+	}
+	return nil, net.ErrClosed
+}
+
+func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (l *oneConn) Close() error {
+	l.once.Do(func() { close(l.early) })
+	return nil
+}
+
+// callerConn tells its end.
+type callerConn struct {
+	net.Conn
+	rest  []byte // read before
+	once  sync.Once
+	ended chan struct{}
+}
+
+func (c *callerConn) Read(b []byte) (int, error) {
+	if len(c.rest) > 0 {
+		n := copy(b, c.rest)
+		c.rest = c.rest[n:]
+		return n, nil
+	}
+	return c.Conn.Read(b)
+}
+
+func (c *callerConn) Close() error {
+	c.once.Do(func() { close(c.ended) })
+	return c.Conn.Close()
+}
+
+// begin counts a request, end ends that.
+func (s *streams) begin(to *side) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	to.active++
+	if to.by != nil {
+		to.by.requests.Add(1)
+		to.by.active.Add(1)
+	}
+	s.settle()
+}
+
+func (s *streams) end(to *side) {
+	s.mu.Lock()
+	to.active--
+	if to.by != nil {
+		to.by.active.Add(-1)
+	}
+	s.settle()
+	s.mu.Unlock()
+	s.reconsider()
+}
+
+// settle tells whether a workstation has something of this call; the lock is held.
+func (s *streams) settle() {
+	var by *client
+	for _, to := range s.sides {
+		if to.by != nil && to.active > 0 {
+			by = to.by
+		}
+	}
+	s.agent.calls.settle(s.call, by)
+}
+
+// reconsider closes what rests of workstations that do not take requests any more.
+func (s *streams) reconsider() {
+	_, session, _ := s.agent.route(s.port.present().ServicePort)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, to := range s.sides {
+		if key == nil || key == session {
+			continue
+		}
+		if to.retire(); to.active == 0 {
+			delete(s.sides, key)
+		}
+	}
+	if s.first != nil && s.first.session != nil && s.first.session != session {
+		s.agent.leave(s.first)
+		s.first = nil
+	}
+}
+
+// part sends the caller away: it makes no more requests here, those under way end well.
+func (s *streams) part() {
+	s.away.Do(func() {
+		s.agent.group.Go(func() { _ = s.server.Shutdown(s.agent.ctx) })
+	})
+}
