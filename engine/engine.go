@@ -68,6 +68,9 @@ func checkStart(params *protocol.StartSessionParams) error {
 			}
 		}
 	}
+	if lease := params.Target.LeaseSeconds; lease != 0 && (lease < protocol.MinLeaseSeconds || lease > protocol.MaxLeaseSeconds) {
+		return protocol.Errorf(protocol.CodeInvalidParams, "session %s: a lease of %d s; it is to be from %d to %d", params.ID, lease, protocol.MinLeaseSeconds, protocol.MaxLeaseSeconds)
+	}
 	return nil
 }
 

@@ -11,7 +11,7 @@ func pointer[T any](v T) *T { return &v }
 var (
 	launch = json.RawMessage(`{"type":"go","request":"launch","program":"${workspaceFolder}/cart","args":["a \u003c b","ä"],"env":{"X":null}}`)
 
-	target = protocol.Target{Context: "kind-dev", Namespace: "shop", Service: "cart", Port: "http", LocalPort: 9080, Inherit: pointer(false), Forwards: []protocol.Forward{{LocalPort: 5432, Address: "db.data:5432"}}, ViaCluster: []string{"partner.example"}, ViaWorkstation: []string{"10.9.0.0/16"}}
+	target = protocol.Target{Context: "kind-dev", Namespace: "shop", Service: "cart", Port: "http", LocalPort: 9080, Inherit: pointer(false), Forwards: []protocol.Forward{{LocalPort: 5432, Address: "db.data:5432"}}, ViaCluster: []string{"partner.example"}, ViaWorkstation: []string{"10.9.0.0/16"}, LeaseSeconds: 600}
 	object = protocol.ObjectRef{Kind: "Service", Namespace: "shop", Name: "cart"}
 	fix    = protocol.Fix{
 		Title: "Install the operator", Command: "tunnel-server install --context kind-dev",

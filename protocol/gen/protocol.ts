@@ -544,6 +544,10 @@ export interface Target {
    * viaWorkstation are those that are reached from the workstation, by its own resolver and network, although they seem to be the cluster's: a VPN's private range. Where both lists name a host, the closer entry counts.
    */
   viaWorkstation?: string[];
+  /**
+   * leaseSeconds is how long the session outlives its connection to the cluster, on a laptop that sleeps, say; 5 to 3600, 0 = 60. The origin serves meanwhile.
+   */
+  leaseSeconds?: number;
 }
 
 /** Traffic counts what reached the session. */

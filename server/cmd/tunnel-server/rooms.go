@@ -95,7 +95,7 @@ func (r clusterRoom) Create(ctx context.Context, survey engine.Survey, request e
 	}
 	handle, err := r.client.Create(ctx, s.survey, cluster.Request{
 		Name: request.Name, Key: request.Key, Host: request.Host, Inherit: request.Inherit, Version: version.Version,
-		LeaseSeconds: int32(link.Lease.Seconds()),
+		LeaseSeconds: int32(request.Lease.Seconds()),
 	})
 	if err != nil {
 		return nil, err
@@ -130,6 +130,7 @@ func (r interceptRoom) Status() (engine.InterceptStatus, <-chan struct{}) {
 	return engine.InterceptStatus{
 		Live:      status.State == v1alpha1.StateLive,
 		Contested: status.State == v1alpha1.StateContested,
+		Refused:   status.State == v1alpha1.StateRefused,
 		Gone:      gone, Message: status.Message,
 	}, changed
 }
