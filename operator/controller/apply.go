@@ -16,6 +16,7 @@ import (
 
 	"github.com/kubetunnel/kubetunnel/engine/tunnel"
 	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
+	"github.com/kubetunnel/kubetunnel/operator/original"
 )
 
 // applier carries actions out. Each may find its work done already, by a former
@@ -126,7 +127,7 @@ func (a *applier) putBinding(ctx context.Context, binding *rbacv1.RoleBinding) e
 }
 
 func (a *applier) switchService(ctx context.Context, x SwitchService) error {
-	patch, err := switchPatch(x.Service, x.Original)
+	patch, err := original.SwitchPatch(x.Service, x.Original)
 	if err != nil {
 		return err
 	}
@@ -135,12 +136,12 @@ func (a *applier) switchService(ctx context.Context, x SwitchService) error {
 		return err
 	}
 	a.events.Eventf(svc, nil, corev1.EventTypeNormal, "Intercepted", "Switch",
-		"calls go to %s (Intercept %s)", x.Original.who(), x.Original.Intercept)
+		"calls go to %s (Intercept %s)", x.Original.Who(), x.Original.Intercept)
 	return nil
 }
 
 func (a *applier) restoreService(ctx context.Context, x RestoreService) error {
-	patch, err := backPatch(x.Service, x.Original)
+	patch, err := original.BackPatch(x.Service, x.Original)
 	if err != nil {
 		return err
 	}
@@ -149,16 +150,16 @@ func (a *applier) restoreService(ctx context.Context, x RestoreService) error {
 		return err
 	}
 	a.events.Eventf(svc, nil, corev1.EventTypeNormal, "Restored", "Restore",
-		"calls go to the app's own pods again, after an intercept by %s: %s", x.Original.who(), x.Reason)
+		"calls go to the app's own pods again, after an intercept by %s: %s", x.Original.Who(), x.Reason)
 	return a.finish(ctx, svc, x.Original)
 }
 
 // finishTries bounds the attempts to finish on a Service that others write to as well.
 const finishTries = 5
 
-func (a *applier) finish(ctx context.Context, svc *corev1.Service, o Original) error {
+func (a *applier) finish(ctx context.Context, svc *corev1.Service, o original.Original) error {
 	for range finishTries {
-		patch, err := finishPatch(svc, o)
+		patch, err := original.FinishPatch(svc, o)
 		if err != nil {
 			return err
 		}
