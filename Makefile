@@ -25,7 +25,7 @@ help: ## list what can be made
 .PHONY: build
 build: ## build tunnel-server, operator, agent and devcluster into bin/
 	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./server/cmd/tunnel-server
-	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/image/ ./operator/cmd/... ./examples/shop/web ./examples/shop/cart ./examples/shop/prices ./examples/shop/loadgen
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/image/ ./operator/cmd/... ./examples/shop/web ./examples/shop/cart ./examples/shop/prices ./examples/shop/loadgen ./test/e2e/faults/faultapp
 	@cd test/devcluster && go build -trimpath -o ../../$(DEVCLUSTER) .
 
 .PHONY: images

@@ -35,5 +35,6 @@ image shop.example/cart 1000:1000 /cart --env EDITION=harvest --workdir /srv -- 
 for service in prices web loadgen; do
   image "shop.example/$service" 1000:1000 "/$service" -- "$service"
 done
+image faults.example/faultapp 1000:1000 /faultapp -- faultapp
 chmod 0644 "$refs"
 mv "$refs" "$out/refs"

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kubetunnel/kubetunnel/protocol"
 	"github.com/kubetunnel/kubetunnel/server/servertest"
+	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
 func TestEditorThatDisconnectsEndsTheSession(t *testing.T) {
@@ -33,7 +34,7 @@ func sessionEnds(t *testing.T, end func(context.Context, *testing.T, *servertest
 	restored := remember(ctx, t, shop, "cart")
 	e := openEditor(ctx, t)
 	s := debugCart(ctx, t, e, "end")
-	pids := descendants(e.PID())
+	pids := cluster.Descendants(e.PID())
 	end(ctx, t, e, s)
 	if _, err := e.WaitState(ctx, s.id, protocol.StateEnded, protocol.StateFailed); err != nil {
 		t.Fatal(err)
@@ -55,7 +56,7 @@ func TestEditorGoneEndsEverything(t *testing.T) {
 	restored := remember(ctx, t, shop, "cart")
 	e := openEditor(ctx, t)
 	debugCart(ctx, t, e, "gone")
-	pids := append(descendants(e.PID()), e.PID())
+	pids := append(cluster.Descendants(e.PID()), e.PID())
 	_ = e.Close()
 	<-e.Exited()
 	waitOver(ctx, t, restored, pids)
@@ -67,7 +68,7 @@ func TestKilledServerLeavesNoProcessAndTheServiceComesBack(t *testing.T) {
 	temporary := shortFolder(t)
 	e := openEditor(ctx, t, "TMPDIR="+temporary)
 	s := debugCart(ctx, t, e, "killed")
-	pids := append(descendants(e.PID()), e.PID())
+	pids := append(cluster.Descendants(e.PID()), e.PID())
 	if len(pids) < 3 {
 		t.Fatalf("only %d processes: no debugger, no debuggee", len(pids))
 	}
