@@ -78,6 +78,12 @@ test-e2e: compiler images $(DELVE) ## end-to-end tests on a real cluster
 test-chart: compiler images ## the Helm chart's tests, by the real Helm, on a real cluster
 	@./scripts/test-chart.sh $(ARGS)
 
+.PHONY: soak
+soak: compiler images $(DELVE) ## the fault suite's long form; writes build/soak.json and README's table from it
+	@go build -race -trimpath -ldflags '$(LDFLAGS)' -o bin/race/ ./server/cmd/tunnel-server
+	@./scripts/soak.sh $(ARGS)
+	@go run ./test/tools/reliability
+
 .PHONY: parity
 parity: images ## what differs between a pod and a session; writes build/parity.json
 	@./scripts/parity-image.sh

@@ -55,24 +55,25 @@ func (s *stage) debug(id string, lines ...int) *servertest.Debugger {
 	return d
 }
 
-// held makes a call that stops at the breakpoint. Its answer comes when the debugger goes on.
-func (s *stage) held(d *servertest.Debugger) (thread int, answer <-chan error) {
+// held makes a call that stops at the breakpoint.
+func (s *stage) held(d *servertest.Debugger) (thread int) {
 	s.t.Helper()
-	answers := make(chan error, 1)
-	go func() {
-		_, err := s.order(s.ctx, http.MethodGet, "ask", url.Values{"url": {"http://" + app + "/held"}})
-		answers <- err
-	}()
+	_, err := s.order(s.ctx, http.MethodPost, "hold", url.Values{"url": {"http://" + app + "/held"}})
+	s.must(err)
 	stopped, err := d.WaitStopped(s.ctx)
 	s.must(err)
-	return stopped.Body.ThreadId, answers
+	return stopped.Body.ThreadId
 }
 
 // goOn continues a held call, and looks that it is answered.
-func (s *stage) goOn(d *servertest.Debugger, thread int, answer <-chan error) {
+func (s *stage) goOn(d *servertest.Debugger, thread int) {
 	s.t.Helper()
 	s.must(d.Continue(s.ctx, thread))
-	s.must(<-answer)
+	answer, err := s.order(s.ctx, http.MethodGet, "hold", nil)
+	s.must(err)
+	if !strings.Contains(string(answer), `"kt-`) {
+		s.t.Errorf("the held call was answered with %s", answer)
+	}
 }
 
 // pausedAtBreakpoint keeps all calls waiting, like any paused program, and loses none.
@@ -80,11 +81,18 @@ func pausedAtBreakpoint(s *stage) {
 	_, line := s.source()
 	d := s.debug("paused", line)
 	s.mark(noExcuse)
-	thread, answer := s.held(d)
+	thread := s.held(d)
 	s.pause(of(2*time.Second, 2*time.Minute))
-	s.goOn(d, thread, answer)
+	s.goOn(d, thread)
 	s.waitServed(app, false)
-	s.stop("paused")
+	s.stopDebugger("paused")
+}
+
+// stopDebugger stops a debug session: the debugger kills the program with all that is inside.
+func (s *stage) stopDebugger(id string) {
+	s.t.Helper()
+	s.mark(dying)
+	s.stop(id)
 }
 
 func killAdapter(s *stage) {

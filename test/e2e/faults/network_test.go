@@ -10,7 +10,9 @@ import (
 func networkRows() []*row {
 	return []*row{
 		{name: "network cut for 3 s", play: func(s *stage) { cutFor(s, 3*time.Second) }},
-		{name: "network cut for 60 s", play: func(s *stage) { cutFor(s, 50*time.Second) }, long: true, recovers: true, last: 5 * time.Minute},
+		{name: "network cut for 60 s", play: func(s *stage) { cutFor(s, time.Minute) }, long: true, recovers: true, lease: 300, last: 5 * time.Minute},
+		{name: "network cut while a call is held", play: heldThroughCut, recovers: true, lease: 300, calls: 5 * time.Minute, last: 10 * time.Minute},
+		{name: "network loses packets", play: lossy},
 		{name: "network cut for good", play: cutForGood, lease: protocol.MinLeaseSeconds, recovers: true},
 		{name: "API server restarted", play: restartAPI},
 	}
@@ -31,6 +33,36 @@ func cutFor(s *stage, d time.Duration) {
 	}
 	s.waitServed(app, false)
 	s.stop("cut")
+}
+
+// heldThroughCut cuts the network while a call stands at a breakpoint. The debugger does
+// not notice, and the call is answered over the next connection.
+func heldThroughCut(s *stage) {
+	_, line := s.source()
+	d := s.debug("held", line)
+	s.mark(noExcuse)
+	thread := s.held(d)
+	s.healed()
+	s.fault("net", "cut")
+	s.waitState("held", protocol.StateReconnecting)
+	s.pause(of(time.Second, time.Minute))
+	s.fault("net", "heal")
+	s.waitState("held", protocol.StateLive)
+	s.goOn(d, thread)
+	s.waitServed(app, false)
+	s.stopDebugger("held")
+}
+
+// lossy loses every tenth packet, each way, for as long as the session lasts.
+func lossy(s *stage) {
+	s.live("lossy", app)
+	s.mark(noExcuse)
+	s.healed()
+	s.fault("net", "lose", "10")
+	s.pause(of(5*time.Second, time.Minute))
+	s.waitServed(app, false)
+	s.stop("lossy")
+	s.fault("net", "heal")
 }
 
 // cutForGood kills the server while it is cut off: the cluster never hears of it again.

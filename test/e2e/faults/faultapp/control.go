@@ -41,6 +41,8 @@ func serveLoad(ctx context.Context, args []string) error {
 //	GET    /load                        what the loads have seen
 //	DELETE /load                        ends them all, and tells what they have seen
 //	GET    /ask?url=…                   one call, whose answer is passed on
+//	POST   /hold?url=…                  one call, whose answer is kept
+//	GET    /hold                        waits for that answer, and passes it on
 func orders(l *loads) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /load", l.begin)
@@ -54,7 +56,19 @@ func orders(l *loads) http.Handler {
 		group.Wait()
 		l.tell(w)
 	})
-	mux.HandleFunc("GET /ask", ask)
+	mux.HandleFunc("GET /ask", func(w http.ResponseWriter, r *http.Request) { get(r.Context(), r.FormValue("url")).write(w) })
+	held := make(chan reply, 1)
+	mux.HandleFunc("POST /hold", func(_ http.ResponseWriter, r *http.Request) {
+		url := r.FormValue("url")
+		go func() { held <- get(context.Background(), url) }()
+	})
+	mux.HandleFunc("GET /hold", func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case one := <-held:
+			one.write(w)
+		case <-r.Context().Done():
+		}
+	})
 	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
 	return mux
 }
@@ -88,20 +102,34 @@ func (l *loads) tell(w http.ResponseWriter) {
 	_ = json.NewEncoder(w).Encode(out) // whoever asked may be gone
 }
 
-func ask(w http.ResponseWriter, r *http.Request) {
-	request, err := http.NewRequestWithContext(r.Context(), http.MethodGet, r.FormValue("url"), nil)
+// reply is the answer to a call, 502 when there was none.
+type reply struct {
+	status int
+	body   []byte
+}
+
+func (r reply) write(w http.ResponseWriter) {
+	w.WriteHeader(r.status)
+	_, _ = w.Write(r.body) // whoever asked may be gone
+}
+
+// get calls a URL on a new connection.
+func get(ctx context.Context, url string) reply {
+	failed := func(err error) reply { return reply{http.StatusBadGateway, []byte(err.Error())} }
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
+		return failed(err)
 	}
 	transport := newTransport()
 	defer transport.CloseIdleConnections()
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
-		return
+		return failed(err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	w.WriteHeader(response.StatusCode)
-	_, _ = io.Copy(w, response.Body)
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return failed(err)
+	}
+	return reply{response.StatusCode, body}
 }
