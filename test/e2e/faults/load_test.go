@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,7 +82,7 @@ func (s *stage) order(ctx context.Context, verb, path string, query url.Values) 
 
 func (s *stage) startLoad(app string) {
 	s.t.Helper()
-	if _, err := s.order(s.ctx, http.MethodPost, "load", url.Values{"app": {app}, "timeout": {s.row.callTimeout().String()}}); err != nil {
+	if _, err := s.order(s.ctx, http.MethodPost, "load", url.Values{"app": {app}, "timeout": {s.row.callTimeout().String()}, "share": {strconv.Itoa(len(s.row.apps()))}}); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -21,7 +21,7 @@ func workstationRows() []*row {
 	return []*row{
 		{name: "start and stop in a row", last: 20 * time.Minute, play: startAndStop},
 		{name: "restart, with a slow rebuild", play: restartSlowly, recovers: true},
-		{name: "debuggee crash loop", play: crashLoop, recovers: true},
+		{name: "debuggee crash loop", play: crashLoop, recovers: true, last: of(0, 15*time.Minute)},
 		{name: "kill -9 of tunnel-server", play: killServer, lease: protocol.MinLeaseSeconds, recovers: true},
 		{name: "editor gone", play: closeEditor, recovers: true},
 		{name: "asleep for less than the lease", play: sleepShort, recovers: true},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -36,7 +37,7 @@ func serveLoad(ctx context.Context, args []string) error {
 
 // orders are:
 //
-//	POST   /load?app=NAME&timeout=10s   begins a load on http://NAME/ and NAME:9000
+//	POST   /load?app=NAME&timeout=10s   begins a load on http://NAME/ and NAME:9000; share=2 makes half of it
 //	POST   /mark?excuse=pinned          a fault comes now
 //	GET    /load                        what the loads have seen
 //	DELETE /load                        ends them all, and tells what they have seen
@@ -76,6 +77,7 @@ func orders(l *loads) http.Handler {
 func (l *loads) begin(w http.ResponseWriter, r *http.Request) {
 	timeout, err := time.ParseDuration(r.FormValue("timeout"))
 	app := r.FormValue("app")
+	share, _ := strconv.Atoi(r.FormValue("share"))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err == nil && (app == "" || timeout <= 0 || l.all[app] != nil) {
@@ -85,7 +87,7 @@ func (l *loads) begin(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	l.all[app] = startLoad(app, app, timeout)
+	l.all[app] = startLoad(app, app, timeout, max(1, share))
 }
 
 func (l *loads) each(do func(*load)) {

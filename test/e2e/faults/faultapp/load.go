@@ -44,15 +44,16 @@ const (
 	lineNew, lineKept = "line-new", "line-kept"
 )
 
-func startLoad(name, address string, timeout time.Duration) *load {
+// startLoad begins a load; share is among how many apps the calls of one load are spread.
+func startLoad(name, address string, timeout time.Duration, share int) *load {
 	l := &load{name: name, http: "http://" + address + "/", line: address + ":9000", timeout: timeout, kinds: map[string]*Count{}}
 	for _, kind := range []string{httpNew, httpKept, lineNew, lineKept} {
 		l.kinds[kind] = &Count{}
 	}
 	l.ctx, l.end = context.WithCancel(context.Background())
-	l.group.Go(func() { l.often(httpNew, func(ctx context.Context, c *call) { l.httpOnce(ctx, c, newTransport()) }) })
-	l.group.Go(func() { l.often(lineNew, l.lineOnce) })
-	for i := range keptConns {
+	l.group.Go(func() { l.often(httpNew, share, func(ctx context.Context, c *call) { l.httpOnce(ctx, c, newTransport()) }) })
+	l.group.Go(func() { l.often(lineNew, share, l.lineOnce) })
+	for i := range max(1, keptConns/share) {
 		// They are spread over the time between two calls.
 		wait := keptPause * time.Duration(i) / keptConns
 		l.group.Go(func() { l.keepHTTP(wait) })
@@ -68,11 +69,11 @@ func (l *load) stop() {
 }
 
 // often calls every newPause, each call by itself: a slow one does not delay the next.
-func (l *load) often(kind string, do func(context.Context, *call)) {
+func (l *load) often(kind string, share int, do func(context.Context, *call)) {
 	var calls sync.WaitGroup
 	defer calls.Wait()
 	room := make(chan struct{}, mostAtOnce)
-	for l.pause(newPause) {
+	for l.pause(newPause * time.Duration(share)) {
 		select {
 		case room <- struct{}{}:
 			calls.Go(func() {
