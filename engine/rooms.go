@@ -54,6 +54,8 @@ type InterceptRequest struct {
 // Intercept is the object in the cluster.
 type Intercept interface {
 	Name() string
+	// UID tells it from another one of the same name.
+	UID() string
 	// Agent waits until the agent can be reached.
 	Agent(ctx context.Context) (AgentInfo, error)
 	// Dial makes one transport to the agent; it follows the agent to a new pod.

@@ -117,6 +117,9 @@ func (s *Session) createIntercept(ctx context.Context) error {
 	}
 	s.intercept = in
 	s.change(func(i *protocol.SessionInfo) { i.Intercept = in.Name() })
+	if err := s.writeCard(); err != nil {
+		return protocol.Errorf(protocol.CodeSandboxFailed, "no room in the session's folder: %w", err)
+	}
 	return nil
 }
 

@@ -67,7 +67,7 @@ func TestKilledServerLeavesNoProcessAndTheServiceComesBack(t *testing.T) {
 	restored := remember(ctx, t, shop, "cart")
 	temporary := shortFolder(t)
 	e := openEditor(ctx, t, "TMPDIR="+temporary)
-	s := debugCart(ctx, t, e, "killed")
+	debugCart(ctx, t, e, "killed")
 	pids := append(cluster.Descendants(e.PID()), e.PID())
 	if len(pids) < 3 {
 		t.Fatalf("only %d processes: no debugger, no debuggee", len(pids))
@@ -78,16 +78,12 @@ func TestKilledServerLeavesNoProcessAndTheServiceComesBack(t *testing.T) {
 	restored()
 	waitServedBy(ctx, t, false)
 	waitGone(ctx, t, pids)
-	// Its lease would end it in a minute; the test does not wait for that.
-	if err := dynamicClient(t).Resource(interceptResource).Namespace(shop).Delete(ctx, s.intercept, metav1.DeleteOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	waitNothingLeft(ctx, t, shop)
-	// Its folder goes with the next start, and that one's own with its end.
+	// Its folder and its Intercept, which would go with the lease, go with the next start, and that one's own with its end.
 	if left := sessionFolders(t, temporary); len(left) != 1 {
 		t.Errorf("folders of the killed server: %v", left)
 	}
 	next := openEditor(ctx, t, "TMPDIR="+temporary)
+	waitNothingLeft(ctx, t, shop)
 	if code, err := next.Quit(ctx); err != nil || code != 0 {
 		t.Errorf("exit code %d, %v", code, err)
 	}

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -35,6 +36,7 @@ type stage struct {
 	row       *row
 	ctx       context.Context
 	namespace string
+	temporary string
 	editor    *servertest.Editor
 	// marked is when a fault began, took how long it took to do, excused what may fail by it.
 	marked  time.Time
@@ -64,6 +66,15 @@ func raise(t *testing.T, r *row) *stage {
 		_ = world.Kube.CoreV1().Namespaces().Delete(end, s.namespace, metav1.DeleteOptions{}) // it may be gone
 		if told := races.Take(); told != "" {
 			t.Error(told)
+		}
+	})
+	// Servers take away what killed ones have left, but not those of other rows.
+	var err error
+	s.temporary, err = os.MkdirTemp("", "kt") // short: there are Unix sockets in it
+	s.must(err)
+	t.Cleanup(func() {
+		if err := os.RemoveAll(s.temporary); err != nil {
+			t.Error(err)
 		}
 	})
 	s.must(world.Namespace(ctx, s.namespace))
@@ -110,7 +121,7 @@ func (s *stage) remember(name string) {
 // open starts a server as the ordinary user; it is gone when the row ends.
 func (s *stage) open(env ...string) *servertest.Editor {
 	s.t.Helper()
-	e, err := servertest.Start(s.ctx, world.Server, kubeconfig, cluster.Lines(func(text string) { s.t.Log("server:", text) }), env...)
+	e, err := servertest.Start(s.ctx, world.Server, kubeconfig, cluster.Lines(func(text string) { s.t.Log("server:", text) }), append(env, "TMPDIR="+s.temporary)...)
 	s.must(err)
 	s.t.Cleanup(func() {
 		_ = e.Close()

@@ -23,6 +23,7 @@ func workstationRows() []*row {
 		{name: "restart, with a slow rebuild", play: restartSlowly, recovers: true},
 		{name: "debuggee crash loop", play: crashLoop, recovers: true, last: of(0, 15*time.Minute)},
 		{name: "kill -9 of tunnel-server", play: killServer, lease: protocol.MinLeaseSeconds, recovers: true},
+		{name: "kill -9, then F5 at once", play: killAndStartAgain},
 		{name: "editor gone", play: closeEditor, recovers: true},
 		{name: "asleep for less than the lease", play: sleepShort, recovers: true},
 		{name: "asleep for longer than the lease", play: sleepLong, lease: of(protocol.MinLeaseSeconds, 60), last: 5 * time.Minute, recovers: true},
@@ -71,6 +72,18 @@ func killServer(s *stage) {
 	s.must(s.editor.Process().Kill())
 	s.waitRestored(app)
 	s.waitServed(app, true)
+}
+
+// killAndStartAgain is an editor that restarts its server, and whose user presses F5 again.
+func killAndStartAgain(s *stage) {
+	s.live("killed", app)
+	s.mark(pinned)
+	s.must(s.editor.Process().Kill())
+	<-s.editor.Exited()
+	s.done()
+	s.editor = s.open()
+	s.live("again", app)
+	s.stop("again")
 }
 
 // closeEditor closes the editor's end of the pipes, as its death does.

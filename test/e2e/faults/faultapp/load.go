@@ -51,7 +51,9 @@ func startLoad(name, address string, timeout time.Duration, share int) *load {
 		l.kinds[kind] = &Count{}
 	}
 	l.ctx, l.end = context.WithCancel(context.Background())
-	l.group.Go(func() { l.often(httpNew, share, func(ctx context.Context, c *call) { l.httpOnce(ctx, c, newTransport()) }) })
+	l.group.Go(func() {
+		l.often(httpNew, share, func(ctx context.Context, c *call) { l.httpOnce(ctx, c, newTransport()) })
+	})
 	l.group.Go(func() { l.often(lineNew, share, l.lineOnce) })
 	for i := range max(1, keptConns/share) {
 		// They are spread over the time between two calls.
