@@ -143,6 +143,7 @@ func (e *Engine) Restart(ctx context.Context, id string) error {
 		return ctx.Err()
 	}
 	s.serving.pause(ctx)
+	s.serving.rest(ctx)
 	return s.debugger.Restart(ctx)
 }
 

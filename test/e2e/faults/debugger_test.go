@@ -99,6 +99,7 @@ func killAdapter(s *stage) {
 	s.debug("adapter")
 	s.mark(pinned)
 	s.must(cluster.KillBelow(s.editor.PID(), "dlv dap"))
+	s.done()
 	s.waitState("adapter", protocol.StateEnded, protocol.StateFailed)
 	s.waitServed(app, true)
 }

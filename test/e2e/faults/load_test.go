@@ -30,13 +30,18 @@ type failure struct {
 	AfterMarkMillis, TookMillis       int64
 	Stage, Local, Remote, Last, Error string
 	Reused, Inside                    bool
+	PinnedMillis                      *int64
 }
 
-// excuse moves the failures of calls that began while the fault was being done, and
-// were under way when it was, to those inside.
+// excuse moves the failures of calls that began, or whose connection was made, while the
+// fault was being done, and that were under way when it was, to those inside.
 func (c *count) excuse(fault time.Duration) {
 	for i, f := range c.Failures {
-		if !f.Inside && f.Stage == "asking" && f.AfterMarkMillis <= fault.Milliseconds() {
+		began := f.AfterMarkMillis
+		if f.PinnedMillis != nil {
+			began = *f.PinnedMillis
+		}
+		if !f.Inside && f.Stage == "asking" && began <= fault.Milliseconds() {
 			c.Failures[i].Inside = true
 			c.Failed, c.Inside = c.Failed-1, c.Inside+1
 		}

@@ -61,9 +61,11 @@ var results table
 
 // report is build/soak.json.
 type report struct {
-	Machine string   `json:"machine"`
-	Date    string   `json:"date"`
-	Rows    []result `json:"rows"`
+	Machine string `json:"machine"`
+	Date    string `json:"date"`
+	// Form is "quick" or "long".
+	Form string   `json:"form"`
+	Rows []result `json:"rows"`
 }
 
 func (x *table) note(t *testing.T, r result) {
@@ -72,11 +74,11 @@ func (x *table) note(t *testing.T, r result) {
 	defer x.mu.Unlock()
 	x.rows = append(x.rows, r)
 	t.Logf("%+v", r)
-	name := "faults.json"
+	name, form := "faults.json", "quick"
 	if soak {
-		name = "soak.json"
+		name, form = "soak.json", "long"
 	}
-	written := report{Machine: fmt.Sprintf("%d cores, %s", runtime.NumCPU(), runtime.GOARCH), Date: time.Now().UTC().Format(time.DateOnly), Rows: x.rows}
+	written := report{Machine: fmt.Sprintf("%d cores, %s", runtime.NumCPU(), runtime.GOARCH), Date: time.Now().UTC().Format(time.DateOnly), Form: form, Rows: x.rows}
 	if err := files.Write(filepath.Join(world.Root, "build", name), written); err != nil {
 		t.Error(err)
 	}

@@ -70,6 +70,7 @@ func killServer(s *stage) {
 	s.live("killed", app)
 	s.mark(pinned)
 	s.must(s.editor.Process().Kill())
+	s.done()
 	s.waitRestored(app)
 	s.waitServed(app, true)
 }
@@ -116,6 +117,7 @@ func sleepLong(s *stage) {
 	s.live("long", app)
 	s.mark(pinned)
 	s.signal(syscall.SIGSTOP)
+	s.done()
 	s.t.Cleanup(func() { _ = s.editor.Process().Signal(syscall.SIGCONT) })
 	s.waitIntercepts(0)
 	s.waitServed(app, true)

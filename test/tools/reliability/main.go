@@ -1,5 +1,5 @@
-// Command reliability writes README.md's table of faults from build/soak.json, between
-// the two marks there. It is run in the project's folder, by `make soak`.
+// Command reliability writes README.md's table of faults from build/soak.json, or from the
+// file that is named, between the two marks there. It is run in the project's folder, by `make soak`.
 package main
 
 import (
@@ -19,6 +19,7 @@ const (
 type report struct {
 	Machine string `json:"machine"`
 	Date    string `json:"date"`
+	Form    string `json:"form"`
 	Rows    []struct {
 		Name           string `json:"name"`
 		Runs           int    `json:"runs"`
@@ -33,7 +34,11 @@ type report struct {
 }
 
 func main() {
-	if err := run("build/soak.json", "README.md"); err != nil {
+	from := "build/soak.json"
+	if len(os.Args) > 1 {
+		from = os.Args[1]
+	}
+	if err := run(from, "README.md"); err != nil {
 		fmt.Fprintln(os.Stderr, "reliability:", err)
 		os.Exit(1)
 	}
@@ -76,7 +81,7 @@ func replace(page, table string) (string, error) {
 
 func (r report) table() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured %s, %s.\n\n", r.Date, r.Machine)
+	fmt.Fprintf(&b, "Measured %s, %s, the suite's %s form.\n\n", r.Date, r.Machine, r.Form)
 	b.WriteString("| fault | calls | failed | control failed | inside | > 1 s | origin after | left |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, row := range r.Rows {
 		recovery := "–"

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http/httptrace"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -41,12 +43,15 @@ type Failure struct {
 	AfterMarkMillis int64  `json:"afterMarkMillis"`
 	TookMillis      int64  `json:"tookMillis"`
 	Stage           string `json:"stage"`
-	Reused          bool   `json:"reused"`
-	Local           string `json:"local,omitempty"`
-	Remote          string `json:"remote,omitempty"`
-	Last            string `json:"last,omitempty"` // who answered last on this connection
-	Error           string `json:"error"`
-	Inside          bool   `json:"inside"`
+	// PinnedMillis is how long after the mark the kept connection was made that somebody else
+	// than the app's own pods had; absent for others.
+	PinnedMillis *int64 `json:"pinnedMillis,omitempty"`
+	Reused       bool   `json:"reused"`
+	Local        string `json:"local,omitempty"`
+	Remote       string `json:"remote,omitempty"`
+	Last         string `json:"last,omitempty"` // who answered last on this connection
+	Error        string `json:"error"`
+	Inside       bool   `json:"inside"`
 }
 
 // Stats are what a load has seen, by kind.
@@ -141,6 +146,10 @@ func (l *load) fail(n *Count, c *call, ended time.Time) {
 		Stage: c.stage, Reused: c.reused, Local: c.local, Remote: c.remote, Error: c.err.Error(), Inside: l.inside(c),
 	}
 	if c.peer != nil {
+		if l.elsewhere(c) {
+			pinned := c.peer.since.Sub(l.mark.at).Milliseconds()
+			f.PinnedMillis = &pinned
+		}
 		f.Last = c.peer.last
 		*c.peer = peer{}
 	}
@@ -158,12 +167,17 @@ func (l *load) fail(n *Count, c *call, ended time.Time) {
 func (l *load) inside(c *call) bool {
 	switch l.mark.excuse {
 	case excusePinned:
-		pinned := c.peer != nil && c.reused && c.peer.since.Before(l.mark.at) && c.peer.last != "" && !l.own(c.peer.last)
-		return pinned || c.began.Before(l.mark.at)
+		return l.elsewhere(c) && c.peer.since.Before(l.mark.at) || c.began.Before(l.mark.at)
 	case excuseDying:
-		return c.stage == "asking"
+		// A reset may come before connecting has been noticed to have succeeded.
+		return c.stage == "asking" || errors.Is(c.err, syscall.ECONNRESET)
 	}
 	return false
+}
+
+// elsewhere: a call went over a kept connection that something else than the app's own pods had.
+func (l *load) elsewhere(c *call) bool {
+	return c.peer != nil && c.reused && c.peer.last != "" && !l.own(c.peer.last)
 }
 
 func (l *load) setMark(e excuse) {
