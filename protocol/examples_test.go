@@ -41,7 +41,7 @@ var (
 		Name: "cart", Namespace: "shop", Type: "ClusterIP",
 		Ports:            []protocol.ServicePort{{Name: "http", Port: 80, Protocol: "TCP", TargetPort: "web", ResolvedPort: 8080}},
 		Workload:         &protocol.Workload{Kind: "Deployment", Name: "cart", Image: "shop/cart:1", Ready: 1, Total: 2},
-		Intercept:        &protocol.InterceptInfo{Name: "cart-0a1b2c3d", User: "ann", Host: "desk", State: "Live", Since: "2030-01-02T03:04:05Z", Mine: true},
+		Intercept:        &protocol.InterceptInfo{Name: "cart-0a1b2c3d", User: "ann", Host: "desk", State: "Live", Since: "2030-01-02T03:04:05Z", AgeSeconds: 65, LeaseLeftSeconds: 60, Mine: true},
 		NotInterceptable: "ann debugs it",
 	}
 )

@@ -142,7 +142,7 @@ var wasAccepted = intercept0(func(in *v1alpha1.Intercept) {
 
 // wasAttached is the status as an operator leaves it that has seen the workstation go.
 var wasAttached = intercept0(func(in *v1alpha1.Intercept) {
-	in.Status.Conditions = append(in.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionAttached, Status: metav1.ConditionFalse, Reason: reasonAway})
+	in.Status.Conditions = append(in.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionAttached, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonAway})
 })
 
 func noIntercept(w *World) { w.Intercepts = nil }

@@ -234,6 +234,10 @@ export interface InterceptInfo {
   state: string;
   /** since is an RFC 3339 time by the cluster's clock. */
   since: string;
+  /** ageSeconds is how long ago that was, by the cluster's clock too. */
+  ageSeconds?: number;
+  /** leaseLeftSeconds is for how long the intercept outlives its workstation from now on. */
+  leaseLeftSeconds?: number;
   /** mine: it belongs to the asking user. */
   mine: boolean;
 }
