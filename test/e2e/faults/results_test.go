@@ -15,7 +15,9 @@ import (
 
 // result is a row of build/soak.json.
 type result struct {
-	Name     string `json:"name"`
+	Name string `json:"name"`
+	// Form is "quick" or "long".
+	Form     string `json:"form"`
 	Runs     int    `json:"runs"`
 	Requests int64  `json:"requests"`
 	Failed   int64  `json:"failed"`
@@ -32,7 +34,7 @@ func (r *result) add(one result) {
 	if r.Runs == 0 {
 		r.RecoveryMillis = -1
 	}
-	r.Name = one.Name
+	r.Name, r.Form = one.Name, of("quick", "long")
 	r.Runs++
 	r.Requests += one.Requests
 	r.Failed += one.Failed
@@ -61,11 +63,9 @@ var results table
 
 // report is build/soak.json.
 type report struct {
-	Machine string `json:"machine"`
-	Date    string `json:"date"`
-	// Form is "quick" or "long".
-	Form string   `json:"form"`
-	Rows []result `json:"rows"`
+	Machine string   `json:"machine"`
+	Date    string   `json:"date"`
+	Rows    []result `json:"rows"`
 }
 
 func (x *table) note(t *testing.T, r result) {
@@ -74,11 +74,8 @@ func (x *table) note(t *testing.T, r result) {
 	defer x.mu.Unlock()
 	x.rows = append(x.rows, r)
 	t.Logf("%+v", r)
-	name, form := "faults.json", "quick"
-	if soak {
-		name, form = "soak.json", "long"
-	}
-	written := report{Machine: fmt.Sprintf("%d cores, %s", runtime.NumCPU(), runtime.GOARCH), Date: time.Now().UTC().Format(time.DateOnly), Form: form, Rows: x.rows}
+	name := of("faults.json", "soak.json")
+	written := report{Machine: fmt.Sprintf("%d cores, %s", runtime.NumCPU(), runtime.GOARCH), Date: time.Now().UTC().Format(time.DateOnly), Rows: x.rows}
 	if err := files.Write(filepath.Join(world.Root, "build", name), written); err != nil {
 		t.Error(err)
 	}
