@@ -25,7 +25,7 @@ help: ## list what can be made
 .PHONY: build
 build: ## build tunnel-server, operator, agent and devcluster into bin/
 	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./server/cmd/tunnel-server
-	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/image/ ./operator/cmd/... ./examples/shop/web ./examples/shop/cart ./examples/shop/prices ./examples/shop/loadgen ./test/hostile
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/image/ ./operator/cmd/... ./examples/shop/web ./examples/shop/cart ./examples/shop/prices ./examples/shop/loadgen ./test/hostile ./test/e2e/faults/faultapp
 	@cd test/devcluster && go build -trimpath -o ../../$(DEVCLUSTER) .
 
 .PHONY: images
@@ -77,6 +77,12 @@ test-e2e: compiler images $(DELVE) ## end-to-end tests on a real cluster
 .PHONY: test-chart
 test-chart: compiler images ## the Helm chart's tests, by the real Helm, on a real cluster
 	@./scripts/test-chart.sh $(ARGS)
+
+.PHONY: soak
+soak: compiler images $(DELVE) ## the fault suite's long form; writes build/soak.json and README's table from it
+	@go build -race -trimpath -ldflags '$(LDFLAGS)' -o bin/race/ ./server/cmd/tunnel-server
+	@./scripts/soak.sh $(ARGS)
+	@go run ./test/tools/reliability
 
 .PHONY: parity
 parity: images ## what differs between a pod and a session; writes build/parity.json

@@ -68,6 +68,9 @@ func checkStart(params *protocol.StartSessionParams) error {
 			}
 		}
 	}
+	if lease := params.Target.LeaseSeconds; lease != 0 && (lease < protocol.MinLeaseSeconds || lease > protocol.MaxLeaseSeconds) {
+		return protocol.Errorf(protocol.CodeInvalidParams, "session %s: a lease of %d s; it is to be from %d to %d", params.ID, lease, protocol.MinLeaseSeconds, protocol.MaxLeaseSeconds)
+	}
 	return nil
 }
 
@@ -140,6 +143,7 @@ func (e *Engine) Restart(ctx context.Context, id string) error {
 		return ctx.Err()
 	}
 	s.serving.pause(ctx)
+	s.serving.rest(ctx)
 	return s.debugger.Restart(ctx)
 }
 

@@ -28,19 +28,44 @@ type Card struct {
 	// PID is the server's.
 	PID   int       `json:"pid"`
 	Began time.Time `json:"began"`
+	// Intercept and UID name the object in the cluster, once there is one.
+	Intercept string `json:"intercept,omitempty"`
+	UID       string `json:"uid,omitempty"`
 	// Dir is the session's private folder.
 	Dir string `json:"-"`
 }
 
 func (s *Session) writeCard() error {
 	target := s.survey.Target()
-	card, err := json.Marshal(Card{
+	card := Card{
 		ID: s.params.ID, Kind: s.info.Kind, Context: target.Context, Namespace: target.Namespace, Service: target.Service, PID: os.Getpid(), Began: s.began,
-	})
+	}
+	if s.intercept != nil {
+		card.Intercept, card.UID = s.intercept.Name(), s.intercept.UID()
+	}
+	content, err := json.Marshal(card)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(s.folder.Path(), cardName), card, 0o600)
+	// Whoever reads it meanwhile, or after this process was killed, finds all of it.
+	path := filepath.Join(s.folder.Path(), cardName)
+	if err := os.WriteFile(path+".new", content, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// ReadCard reads the card in a session's folder.
+func ReadCard(dir string) (Card, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, cardName))
+	if err != nil {
+		return Card{}, err
+	}
+	card := Card{Dir: dir}
+	if err := json.Unmarshal(raw, &card); err != nil {
+		return Card{}, protocol.Errorf(protocol.CodeInternalError, "the session in %s: %w", dir, err)
+	}
+	return card, nil
 }
 
 // Here lists the sessions that servers of this user have on this machine, oldest first.
@@ -51,16 +76,12 @@ func Here() ([]Card, error) {
 	}
 	var cards []Card
 	for _, dir := range folders {
-		raw, err := os.ReadFile(filepath.Join(dir, cardName))
+		card, err := ReadCard(dir)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // a session that begins or ends, or none at all
 		}
-		card := Card{Dir: dir}
-		if err == nil {
-			err = json.Unmarshal(raw, &card)
-		}
 		if err != nil {
-			return nil, protocol.Errorf(protocol.CodeInternalError, "the session in %s: %w", dir, err)
+			return nil, err
 		}
 		cards = append(cards, card)
 	}

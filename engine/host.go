@@ -21,6 +21,7 @@ func (h *host) Environment(ctx context.Context) ([]string, error) {
 // BeforeEnd sends new calls to the origin.
 func (h *host) BeforeEnd(ctx context.Context) {
 	h.serving.pause(ctx)
+	h.serving.rest(ctx)
 }
 
 // Output shows text to the user.

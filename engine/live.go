@@ -32,6 +32,10 @@ func (s *Session) wait(ctx context.Context) error {
 			return protocol.Errorf(protocol.CodeInterceptGone, "Intercept %s is gone: somebody deleted it, or its lease ended while this workstation was away. The Service is the origin's again", s.intercept.Name()).
 				On("Intercept", s.survey.Target().Namespace, s.intercept.Name())
 		}
+		if status.Refused {
+			return protocol.Errorf(protocol.CodeInterceptRefused, "the operator has ended the intercept: %s", status.Message).
+				On("Intercept", s.survey.Target().Namespace, s.intercept.Name())
+		}
 		s.judge()
 		select {
 		case <-ctx.Done():

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"time"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
 )
@@ -46,11 +47,15 @@ type InterceptRequest struct {
 	Key     string
 	Host    string
 	Inherit bool
+	// Lease is how long the intercept outlives its tunnel.
+	Lease time.Duration
 }
 
 // Intercept is the object in the cluster.
 type Intercept interface {
 	Name() string
+	// UID tells it from another one of the same name.
+	UID() string
 	// Agent waits until the agent can be reached.
 	Agent(ctx context.Context) (AgentInfo, error)
 	// Dial makes one transport to the agent; it follows the agent to a new pod.
@@ -81,6 +86,8 @@ type InterceptStatus struct {
 	Live bool
 	// Contested: somebody else keeps changing the Service.
 	Contested bool
+	// Refused: the operator does not carry it out, or not any more: the Service was deleted, say.
+	Refused bool
 	// Gone: the object was deleted.
 	Gone    bool
 	Message string
@@ -95,6 +102,8 @@ type LinkConfig struct {
 	// ViaCluster and ViaWorkstation are the user's word on where hosts are reached:
 	// addresses, ranges (CIDR) and domains.
 	ViaCluster, ViaWorkstation []string
+	// Lease is how long the link tries to come back before it gives up.
+	Lease time.Duration
 }
 
 // Link is the workstation's end of a session's tunnel.

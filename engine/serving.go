@@ -18,6 +18,8 @@ type serving struct {
 	mu     sync.Mutex
 	listen map[int]bool // Service port: somebody of the session listens
 	paused bool
+	// rested: since the pause began, calls under way have had their moment.
+	rested bool
 	told   []int
 	wake   chan struct{}
 
@@ -56,7 +58,7 @@ func (v *serving) watch(ctx context.Context, p protocol.PortMapping) {
 		v.mu.Lock()
 		v.listen[p.ServicePort] = l.Ours
 		if l.Ours {
-			v.paused = false // a new debuggee after a restart
+			v.paused, v.rested = false, false // a new debuggee after a restart
 		}
 		v.mu.Unlock()
 		v.poke()
@@ -152,17 +154,31 @@ func (v *serving) end(ctx context.Context) {
 	v.pause(ctx)
 	s.change(func(i *protocol.SessionInfo) { s.receipt(i).StopMillis = time.Since(began).Milliseconds() })
 	defer v.count(ctx)
+	v.rest(ctx)
+	if active := s.link.Traffic().Active; active > 0 {
+		s.change(func(i *protocol.SessionInfo) { s.receipt(i).Cut = active })
+	}
+}
+
+// rest gives the calls under way a moment to end, once for each pause: the debuggee is
+// about to be ended, whether for good or to be started again.
+func (v *serving) rest(ctx context.Context) {
+	v.mu.Lock()
+	rested := v.rested
+	v.rested = true
+	v.mu.Unlock()
+	if rested {
+		return
+	}
 	deadline := time.NewTimer(drainTimeout)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for s.link.Traffic().Active > 0 {
+	for v.session.link.Traffic().Active > 0 {
 		select {
 		case <-ctx.Done():
 			return
 		case <-deadline.C:
-			active := s.link.Traffic().Active
-			s.change(func(i *protocol.SessionInfo) { s.receipt(i).Cut = active })
 			return
 		case <-tick.C:
 		}

@@ -72,6 +72,7 @@ func (s *Session) startSandbox(ctx context.Context) error {
 	}
 	s.link, err = s.rooms.Link(LinkConfig{
 		Take: s.take, Attached: s.attachedChanged, ViaCluster: s.params.Target.ViaCluster, ViaWorkstation: s.params.Target.ViaWorkstation,
+		Lease: s.params.Target.Lease(),
 	})
 	if err != nil {
 		return err
@@ -109,12 +110,16 @@ func (s *Session) createIntercept(ctx context.Context) error {
 	}
 	in, err := s.cluster.Create(ctx, s.survey, InterceptRequest{
 		Name: interceptName(target.Service, s.params.ID), Key: s.link.PublicKey(), Host: host, Inherit: target.WantsInherit(),
+		Lease: s.params.Target.Lease(),
 	})
 	if err != nil {
 		return err
 	}
 	s.intercept = in
 	s.change(func(i *protocol.SessionInfo) { i.Intercept = in.Name() })
+	if err := s.writeCard(); err != nil {
+		return protocol.Errorf(protocol.CodeSandboxFailed, "no room in the session's folder: %w", err)
+	}
 	return nil
 }
 

@@ -77,6 +77,10 @@ type InterceptInfo struct {
 	State string `json:"state"`
 	// Since is an RFC 3339 time by the cluster's clock.
 	Since string `json:"since"`
+	// AgeSeconds is how long ago that was, by the cluster's clock too.
+	AgeSeconds int64 `json:"ageSeconds,omitempty"`
+	// LeaseLeftSeconds is for how long the intercept outlives its workstation from now on.
+	LeaseLeftSeconds int64 `json:"leaseLeftSeconds,omitempty"`
 	// Mine: it belongs to the asking user.
 	Mine bool `json:"mine"`
 }

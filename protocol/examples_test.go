@@ -11,7 +11,7 @@ func pointer[T any](v T) *T { return &v }
 var (
 	launch = json.RawMessage(`{"type":"go","request":"launch","program":"${workspaceFolder}/cart","args":["a \u003c b","ä"],"env":{"X":null}}`)
 
-	target = protocol.Target{Context: "kind-dev", Namespace: "shop", Service: "cart", Port: "http", LocalPort: 9080, Inherit: pointer(false), Forwards: []protocol.Forward{{LocalPort: 5432, Address: "db.data:5432"}}, ViaCluster: []string{"partner.example"}, ViaWorkstation: []string{"10.9.0.0/16"}}
+	target = protocol.Target{Context: "kind-dev", Namespace: "shop", Service: "cart", Port: "http", LocalPort: 9080, Inherit: pointer(false), Forwards: []protocol.Forward{{LocalPort: 5432, Address: "db.data:5432"}}, ViaCluster: []string{"partner.example"}, ViaWorkstation: []string{"10.9.0.0/16"}, LeaseSeconds: 600}
 	object = protocol.ObjectRef{Kind: "Service", Namespace: "shop", Name: "cart"}
 	fix    = protocol.Fix{
 		Title: "Install the operator", Command: "tunnel-server install --context kind-dev",
@@ -41,7 +41,7 @@ var (
 		Name: "cart", Namespace: "shop", Type: "ClusterIP",
 		Ports:            []protocol.ServicePort{{Name: "http", Port: 80, Protocol: "TCP", TargetPort: "web", ResolvedPort: 8080}},
 		Workload:         &protocol.Workload{Kind: "Deployment", Name: "cart", Image: "shop/cart:1", Ready: 1, Total: 2},
-		Intercept:        &protocol.InterceptInfo{Name: "cart-0a1b2c3d", User: "ann", Host: "desk", State: "Live", Since: "2030-01-02T03:04:05Z", Mine: true},
+		Intercept:        &protocol.InterceptInfo{Name: "cart-0a1b2c3d", User: "ann", Host: "desk", State: "Live", Since: "2030-01-02T03:04:05Z", AgeSeconds: 65, LeaseLeftSeconds: 60, Mine: true},
 		NotInterceptable: "ann debugs it",
 	}
 )

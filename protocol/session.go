@@ -1,6 +1,9 @@
 package protocol
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Target is the Service to debug.
 type Target struct {
@@ -24,6 +27,9 @@ type Target struct {
 	// and network, although they seem to be the cluster's: a VPN's private range. Where
 	// both lists name a host, the closer entry counts.
 	ViaWorkstation []string `json:"viaWorkstation,omitempty"`
+	// LeaseSeconds is how long the session outlives its connection to the cluster, on a laptop that
+	// sleeps, say; 5 to 3600, 0 = 60. The origin serves meanwhile.
+	LeaseSeconds int `json:"leaseSeconds,omitempty"`
 }
 
 // Forward is a listener on the workstation's 127.0.0.1.
@@ -35,6 +41,20 @@ type Forward struct {
 
 // WantsInherit tells whether the app's environment is asked for (the default).
 func (t Target) WantsInherit() bool { return t.Inherit == nil || *t.Inherit }
+
+// Bounds of Target.LeaseSeconds, and what 0 stands for.
+const (
+	MinLeaseSeconds, MaxLeaseSeconds = 5, 3600
+	DefaultLeaseSeconds              = 60
+)
+
+// Lease is LeaseSeconds as a duration, the default where it is 0.
+func (t Target) Lease() time.Duration {
+	if t.LeaseSeconds == 0 {
+		return DefaultLeaseSeconds * time.Second
+	}
+	return time.Duration(t.LeaseSeconds) * time.Second
+}
 
 // Kind tells what a session runs.
 type Kind string

@@ -36,5 +36,6 @@ for service in prices web loadgen; do
   image "shop.example/$service" 1000:1000 "/$service" -- "$service"
 done
 image test.example/hostile 1000:1000 /hostile -- hostile
+image faults.example/faultapp 1000:1000 /faultapp -- faultapp
 chmod 0644 "$refs"
 mv "$refs" "$out/refs"

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"net/http"
 	"sort"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -41,6 +43,7 @@ type inventory struct {
 	pods       []corev1.Pod
 	intercepts []v1alpha1.Intercept
 	user       string
+	now        time.Time // by the cluster's clock, zero when not known
 }
 
 // Services lists a namespace's Services with their workload and who intercepts each.
@@ -93,6 +96,13 @@ func (c *Client) takeInventory(ctx context.Context, namespace string) (*inventor
 		return c.explain(err, access{verb: "list", group: v1alpha1.GroupName, resource: "intercepts", namespace: namespace})
 	})
 	group.Go(func() error {
+		// Without it ages are not told.
+		if now, err := c.clusterTime(ctx); err == nil {
+			inv.now = now
+		}
+		return nil
+	})
+	group.Go(func() error {
 		user, err := c.whoAmI(ctx)
 		inv.user = user
 		return err
@@ -111,7 +121,7 @@ func (inv *inventory) describe(svc *corev1.Service) protocol.Service {
 		})
 	}
 	if in := liveIntercept(inv.intercepts, svc.Name); in != nil {
-		out.Intercept = interceptInfo(in, inv.user)
+		out.Intercept = interceptInfo(in, inv.user, inv.now)
 		if !out.Intercept.Mine {
 			out.NotInterceptable = alreadyIntercepted(svc, in).Message
 		}
@@ -134,11 +144,36 @@ func liveIntercept(intercepts []v1alpha1.Intercept, service string) *v1alpha1.In
 	return nil
 }
 
-func interceptInfo(in *v1alpha1.Intercept, user string) *protocol.InterceptInfo {
-	return &protocol.InterceptInfo{
+// interceptInfo tells of an Intercept at a time of the cluster's clock; the zero time when that is not known.
+func interceptInfo(in *v1alpha1.Intercept, user string, now time.Time) *protocol.InterceptInfo {
+	info := &protocol.InterceptInfo{
 		Name: in.Name, User: in.Spec.Client.User, Host: in.Spec.Client.Host, State: string(in.Status.State),
 		Since: in.CreationTimestamp.UTC().Format(time.RFC3339), Mine: in.Spec.Client.User == user,
+		LeaseLeftSeconds: int64(in.Spec.LeaseSeconds),
 	}
+	if now.IsZero() {
+		return info
+	}
+	info.AgeSeconds = int64(now.Sub(in.CreationTimestamp.Time).Seconds())
+	if c := meta.FindStatusCondition(in.Status.Conditions, v1alpha1.ConditionAttached); c != nil && c.Status == metav1.ConditionFalse && c.Reason == v1alpha1.ReasonAway {
+		info.LeaseLeftSeconds = max(0, info.LeaseLeftSeconds-int64(now.Sub(c.LastTransitionTime.Time).Seconds()))
+	}
+	return info
+}
+
+// clusterTime is the API server's clock. That of a workstation tells nothing about the age of what is in the cluster.
+func (c *Client) clusterTime(ctx context.Context) (time.Time, error) {
+	url := c.kube.Discovery().RESTClient().Get().AbsPath("/version").URL()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url.String(), nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	response, err := c.upgrades.RoundTrip(request)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	return http.ParseTime(response.Header.Get("Date"))
 }
 
 func selectPods(pods []corev1.Pod, selector map[string]string) []corev1.Pod {

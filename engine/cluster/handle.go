@@ -119,6 +119,9 @@ func (c *Client) refused(err error, survey *Survey) error {
 // Name is the object's name.
 func (h *Handle) Name() string { return h.name }
 
+// UID is the object's.
+func (h *Handle) UID() string { return h.uid }
+
 // watch keeps last up to date. A watch that ends is begun again from a fresh read.
 func (h *Handle) watch(ctx context.Context) {
 	defer close(h.done)
@@ -278,13 +281,12 @@ func (h *Handle) Carrier() protocol.Carrier {
 
 // Delete asks for the end of the intercept. It may be called twice.
 func (h *Handle) Delete(ctx context.Context) error {
-	uid := h.uid
 	backoff := newBackoff()
 	for {
 		if _, gone, _ := h.Status(); gone {
 			return nil
 		}
-		err := h.delete(ctx, uid)
+		err := h.client.EndIntercept(ctx, h.namespace, h.name, h.uid)
 		var known *protocol.Error
 		final := errors.As(err, &known) && (known.Code == protocol.CodeForbidden || known.Code == protocol.CodeUnauthorized)
 		if err == nil || final || ctx.Err() != nil {
@@ -292,17 +294,6 @@ func (h *Handle) Delete(ctx context.Context) error {
 		}
 		backoff.wait(ctx)
 	}
-}
-
-func (h *Handle) delete(ctx context.Context, uid string) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	options := metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(uid)}
-	err := h.client.intercepts(h.namespace).Delete(ctx, h.name, options)
-	if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-		return nil
-	}
-	return h.client.explain(err, access{verb: "delete", group: v1alpha1.GroupName, resource: "intercepts", namespace: h.namespace, name: h.name})
 }
 
 // Close ends the watch.

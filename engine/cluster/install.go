@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/restmapper"
@@ -243,30 +241,4 @@ func (c *Client) deleteObject(ctx context.Context, object *unstructured.Unstruct
 		return c.explain(err, accessTo("delete", object))
 	}
 	return nil
-}
-
-// Revert puts a Service back from its annotation alone, without the operator.
-func (c *Client) Revert(ctx context.Context, namespace, name string) error {
-	if namespace == "" {
-		namespace = c.namespace
-	}
-	a := access{verb: "patch", resource: "services", namespace: namespace, name: name}
-	svc, err := c.kube.CoreV1().Services(namespace).Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return c.explain(err, a)
-	}
-	original, switched := originalSelector(svc)
-	if !switched {
-		return nil
-	}
-	patch, err := json.Marshal([]map[string]any{
-		{"op": "test", "path": "/spec/selector", "value": svc.Spec.Selector},
-		{"op": "replace", "path": "/spec/selector", "value": original},
-		{"op": "remove", "path": "/metadata/annotations/kubetunnel.dev~1original"},
-	})
-	if err != nil {
-		return fmt.Errorf("revert Service %s/%s: %w", namespace, name, err)
-	}
-	_, err = c.kube.CoreV1().Services(namespace).Patch(ctx, name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: v1alpha1.ManagedBy})
-	return c.explain(err, a)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -34,6 +35,19 @@ func (c *Client) listIntercepts(ctx context.Context, namespace string) ([]v1alph
 		out = append(out, *one)
 	}
 	return out, nil
+}
+
+// EndIntercept deletes an Intercept, which puts its Service back. One that is gone, or
+// that is another one of the same name by now, is none.
+func (c *Client) EndIntercept(ctx context.Context, namespace, name, uid string) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	options := metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(uid)}
+	err := c.intercepts(namespace).Delete(ctx, name, options)
+	if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return nil
+	}
+	return c.explain(err, access{verb: "delete", group: v1alpha1.GroupName, resource: "intercepts", namespace: namespace, name: name})
 }
 
 func toIntercept(u *unstructured.Unstructured) (*v1alpha1.Intercept, error) {

@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
@@ -56,9 +58,10 @@ func restored(svc *corev1.Service) bool {
 // what the API server counts up by itself (resourceVersion).
 func Compare(before, after *corev1.Service) []string {
 	var differences []string
+	by := changedBy(before, after)
 	note := func(what string, a, b any) {
 		if !apiequality.Semantic.DeepEqual(a, b) {
-			differences = append(differences, fmt.Sprintf("%s was %v and is %v", what, a, b))
+			differences = append(differences, fmt.Sprintf("%s was %v and is %v%s", what, a, b, by))
 		}
 	}
 	if before.UID != after.UID {
@@ -74,4 +77,22 @@ func Compare(before, after *corev1.Service) []string {
 	note("ownerReferences", before.OwnerReferences, after.OwnerReferences)
 	note("finalizers", before.Finalizers, after.Finalizers)
 	return differences
+}
+
+// changedBy names the field managers that have written to the Service since: those
+// whose entry in managedFields is new, or another one.
+func changedBy(before, after *corev1.Service) string {
+	var managers []string
+	for _, now := range after.ManagedFields {
+		known := slices.ContainsFunc(before.ManagedFields, func(was metav1.ManagedFieldsEntry) bool {
+			return apiequality.Semantic.DeepEqual(was, now)
+		})
+		if !known && !slices.Contains(managers, now.Manager) {
+			managers = append(managers, now.Manager)
+		}
+	}
+	if len(managers) == 0 {
+		return ""
+	}
+	return ", changed by " + strings.Join(managers, " and ")
 }

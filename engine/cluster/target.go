@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,23 +10,18 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
+	"github.com/kubetunnel/kubetunnel/operator/original"
 	"github.com/kubetunnel/kubetunnel/protocol"
 )
 
 // originalSelector gives the selector that the Service has without an intercept,
 // and whether it is switched now.
 func originalSelector(svc *corev1.Service) (map[string]string, bool) {
-	note, ok := svc.Annotations[v1alpha1.AnnotationOriginal]
-	if !ok {
-		return svc.Spec.Selector, false
+	was, switched := original.Read(svc)
+	if was == nil || len(was.Selector) == 0 {
+		return svc.Spec.Selector, switched
 	}
-	var original struct {
-		Selector map[string]string `json:"selector"`
-	}
-	if json.Unmarshal([]byte(note), &original) != nil || len(original.Selector) == 0 {
-		return svc.Spec.Selector, true
-	}
-	return original.Selector, true
+	return was.Selector, switched
 }
 
 // interceptable tells why a Service can't be intercepted by its own spec; nil when it can.

@@ -35,6 +35,16 @@ func waitProcess(t *testing.T, p *Process) (string, *int) {
 	return p.Result()
 }
 
+// waitBeforeEnd waits until new calls were to go to the origin.
+func (h *fakeHost) waitBeforeEnd(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(testTime); h.ended() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("BeforeEnd was not called")
+		}
+	}
+}
+
 func waitText(t *testing.T, host *fakeHost, text string) {
 	t.Helper()
 	for end := time.Now().Add(testTime); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {

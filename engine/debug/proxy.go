@@ -300,6 +300,8 @@ func (p *proxy) adapterEnded() {
 		}
 		return
 	}
+	// The program may live on until the session has ended: it gets no more calls.
+	p.beforeEnd(func() {})
 	err := p.crash()
 	p.outcome.reason = err.Error()
 	p.fail(err)

@@ -220,6 +220,7 @@ func TestProxyAdapterGoesWrong(t *testing.T) {
 			if reason, _ := s.waitDone(t); !strings.Contains(reason, want) {
 				t.Errorf("reason %q", reason)
 			}
+			s.host.waitBeforeEnd(t)
 		})
 	}
 }

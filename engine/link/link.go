@@ -26,10 +26,9 @@ import (
 // another one, until that has failed for the length of the lease. Each stream's
 // handler runs in a goroutine of the tunnel, ended with the stream.
 type Link struct {
-	key   tunnel.PrivateKey
-	cfg   engine.LinkConfig
-	lease time.Duration
-	log   *slog.Logger
+	key tunnel.PrivateKey
+	cfg engine.LinkConfig
+	log *slog.Logger
 
 	ctx    context.Context // ended by Close
 	cancel context.CancelFunc
@@ -57,9 +56,6 @@ type Link struct {
 	followers sync.WaitGroup // one per mount that is kept up to date
 }
 
-// Lease is how long a link tries to come back before it gives up.
-const Lease = 60 * time.Second
-
 // New makes a link with a key pair of its own.
 func New(cfg engine.LinkConfig, log *slog.Logger) (*Link, error) {
 	routes, err := parseRoutes(cfg)
@@ -72,7 +68,7 @@ func New(cfg engine.LinkConfig, log *slog.Logger) (*Link, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Link{
-		key: key, cfg: cfg, routes: routes, lease: Lease, log: log, ctx: ctx, cancel: cancel,
+		key: key, cfg: cfg, routes: routes, log: log, ctx: ctx, cancel: cancel,
 		lost: make(chan struct{}), changed: make(chan struct{}),
 	}, nil
 }
@@ -102,7 +98,7 @@ func (l *Link) dialUntil(ctx context.Context, peer tunnel.PublicKey, dial tunnel
 	delay := 20 * time.Millisecond
 	for {
 		session, err := tunnel.Dial(ctx, tunnel.ClientConfig{
-			Config: tunnel.Config{Handler: l.handle, Log: l.log, Abandon: l.lease, OnAttached: l.cfg.Attached},
+			Config: tunnel.Config{Handler: l.handle, Log: l.log, Abandon: l.cfg.Lease, OnAttached: l.cfg.Attached},
 			Key:    l.key, Peer: peer, Dial: dial,
 		})
 		if err == nil {
@@ -143,7 +139,7 @@ func (l *Link) keep(peer tunnel.PublicKey, dial tunnel.Dialer, session *tunnel.S
 			l.lose(cause)
 			return
 		}
-		ctx, cancel := context.WithTimeout(l.ctx, l.lease)
+		ctx, cancel := context.WithTimeout(l.ctx, l.cfg.Lease)
 		next, err := l.dialUntil(ctx, peer, dial)
 		cancel()
 		if err != nil {

@@ -91,10 +91,11 @@ func listIn(parent string) (paths []string, err error) {
 }
 
 // Sweep removes the folders of this user whose owners have ended without removing
-// them, and tells which. Folders that are in use stay.
-func Sweep() (removed []string, err error) { return sweepIn(os.TempDir()) }
+// them, and tells which. Folders that are in use stay. Look is
+// called before a folder is removed, while nobody else can.
+func Sweep(look func(path string)) (removed []string, err error) { return sweepIn(os.TempDir(), look) }
 
-func sweepIn(parent string) (removed []string, err error) {
+func sweepIn(parent string, look func(path string)) (removed []string, err error) {
 	folders, err := listIn(parent)
 	if err != nil {
 		return nil, err
@@ -108,6 +109,7 @@ func sweepIn(parent string) (removed []string, err error) {
 		case !held.sure():
 			held.release()
 		default:
+			look(path)
 			if err := held.remove(path); err != nil {
 				failures = append(failures, err)
 			} else {

@@ -77,14 +77,20 @@ func TestFolderOfAKilledOwnerIsSweptAndNoOther(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if removed, err := sweepIn(parent); err != nil || len(removed) > 0 || !exists(t, left) || !exists(t, ours.Path()) {
+	if removed, err := sweepIn(parent, func(string) {}); err != nil || len(removed) > 0 || !exists(t, left) || !exists(t, ours.Path()) {
 		t.Fatalf("with living owners, swept %v, %v", removed, err)
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // it was killed
-	if removed, err := sweepIn(parent); err != nil || !slices.Equal(removed, []string{left}) {
+	var seen []string
+	look := func(path string) {
+		if exists(t, path) {
+			seen = append(seen, path)
+		}
+	}
+	if removed, err := sweepIn(parent, look); err != nil || !slices.Equal(removed, []string{left}) || !slices.Equal(seen, removed) {
 		t.Errorf("swept %v, %v; want %s", removed, err, left)
 	}
 	if exists(t, left) || !exists(t, ours.Path()) {
@@ -122,7 +128,7 @@ func TestOtherThingsOfThatNameStay(t *testing.T) {
 	} else {
 		want-- // nobody but root can make a folder of another user
 	}
-	if removed, err := sweepIn(parent); err != nil || len(removed) != 4-want {
+	if removed, err := sweepIn(parent, func(string) {}); err != nil || len(removed) != 4-want {
 		t.Errorf("swept %v, %v", removed, err)
 	}
 	if entries, err := os.ReadDir(parent); err != nil || len(entries) != want || !exists(t, kept) {
@@ -145,7 +151,7 @@ func TestSweepsNeverTakeAFolderFromItsOwner(t *testing.T) {
 				default:
 				}
 				// A folder that goes while it is looked at is no failure of a sweep.
-				if _, err := sweepIn(parent); err != nil {
+				if _, err := sweepIn(parent, func(string) {}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -172,7 +178,7 @@ func TestSweepsNeverTakeAFolderFromItsOwner(t *testing.T) {
 	owners.Wait()
 	close(done)
 	sweepers.Wait()
-	if _, err := sweepIn(parent); err != nil {
+	if _, err := sweepIn(parent, func(string) {}); err != nil {
 		t.Error(err)
 	}
 	if entries, err := os.ReadDir(parent); err != nil || len(entries) > 0 {

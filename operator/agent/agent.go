@@ -25,6 +25,8 @@ type Config struct {
 	// Twin takes the twin; nil when there is none.
 	Twin net.Listener
 	Log  *slog.Logger
+	// Ports are handed on to the origin until the operator has spoken.
+	Ports []control.Port
 	// Resolver is the path of the pod's resolv.conf; "" = /etc/resolv.conf.
 	Resolver string
 
@@ -124,6 +126,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	if a.cfg.Twin != nil {
 		start("twin", func() error { return a.twin.serve(a.ctx, a.cfg.Twin, a.cfg.Log, a.signal.Notify) })
 	}
+	a.beginPorts()
 	a.group.Go(func() { a.tick(a.ctx) })
 	var err error
 	select {

@@ -54,6 +54,17 @@ func (a *Agent) applyPorts(wanted []control.Port) {
 	}
 }
 
+// beginPorts listens on the ports that the agent was started with, unless the operator
+// has spoken already.
+func (a *Agent) beginPorts() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.desired.Ports == nil {
+		a.desired.Ports = a.cfg.Ports
+		a.applyPorts(a.desired.Ports)
+	}
+}
+
 // open listens on all addresses of both families.
 func (a *Agent) open(info control.Port) *port {
 	p := &port{info: info}

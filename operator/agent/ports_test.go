@@ -29,6 +29,23 @@ func TestPortInUseIsReportedAndTakenWhenItIsFree(t *testing.T) {
 	eventually(t, "taken", func() bool { o := w.agent.Observe(); return len(o.Failures) == 0 && len(o.Listening) == 2 })
 }
 
+func TestAgentWithoutAnOperatorHandsOnWhatItWasStartedWith(t *testing.T) {
+	number, origin := freePort(t), newEchoServer(t, "origin")
+	newWorld(t, func(c *Config) {
+		c.Ports = []control.Port{{ServicePort: 80, TargetPort: int32(number), Protocol: "TCP", Origin: origin.addr()}}
+	})
+	var conn net.Conn
+	eventually(t, "a listener", func() (ok bool) {
+		var err error
+		conn, err = net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", number))
+		return err == nil
+	})
+	defer func() { _ = conn.Close() }()
+	if got := greeting(t, conn); got != "origin" {
+		t.Errorf("served by %s", got)
+	}
+}
+
 func TestPortThatIsNotWantedAnyMoreIsClosed(t *testing.T) {
 	w := newWorld(t)
 	w.apply(func(d *control.Desired) { d.Ports = nil })

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
+	"github.com/kubetunnel/kubetunnel/operator/original"
 )
 
 // Action is one thing to do. All of them may be done twice.
@@ -36,18 +37,18 @@ type (
 	// SwitchService puts the agent's selector on the Service.
 	SwitchService struct {
 		Service  *corev1.Service
-		Original Original
+		Original original.Original
 	}
 	// RestoreService puts the selector back, then does what FinishRestore does.
 	RestoreService struct {
 		Service  *corev1.Service
-		Original Original
+		Original original.Original
 		Reason   string
 	}
 	// FinishRestore removes the annotation and puts managedFields back. The selector stays.
 	FinishRestore struct {
 		Service  *corev1.Service
-		Original Original
+		Original original.Original
 	}
 	// DeleteIntercept ends an intercept whose engine is gone.
 	DeleteIntercept struct {

@@ -139,7 +139,7 @@ func (b blueprint) agent(ports []targetPort, own agentPorts) corev1.Container {
 		Command: []string{
 			"/tunnel-agent", "serve", "--config", configPath,
 			"--control", fmt.Sprintf(":%d", own.control), "--tunnel", fmt.Sprintf("127.0.0.1:%d", own.tunnel),
-			"--upgrade", fmt.Sprintf(":%d", own.upgrade),
+			"--upgrade", fmt.Sprintf(":%d", own.upgrade), "--ports", b.fallback(ports),
 		},
 		Ports:           containerPorts(ports),
 		Resources:       within(smallResources(appContainer(b.service, b.app.Template).Resources, "512Mi"), b.app.Limits),
@@ -156,6 +156,16 @@ func (b blueprint) agent(ports []targetPort, own agentPorts) corev1.Container {
 		}}
 	}
 	return c
+}
+
+// fallback is what an agent that starts while there is no operator hands on to the
+// origin: the Service may still be switched to it.
+func (b blueprint) fallback(ports []targetPort) string {
+	text, err := json.Marshal(controlPorts(ports, b.names.origin()+"."+b.service.Namespace+".svc"))
+	if err != nil {
+		return "[]" // of text and numbers: it can't be
+	}
+	return string(text)
 }
 
 func (b blueprint) config() corev1.Volume {

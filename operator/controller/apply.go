@@ -15,6 +15,7 @@ import (
 
 	"github.com/kubetunnel/kubetunnel/engine/tunnel"
 	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
+	"github.com/kubetunnel/kubetunnel/operator/original"
 )
 
 // applier carries actions out. Each may find its work done already, by a former
@@ -125,7 +126,7 @@ func (a *applier) putBinding(ctx context.Context, binding *rbacv1.RoleBinding) e
 }
 
 func (a *applier) switchService(ctx context.Context, x SwitchService) error {
-	patch, err := switchPatch(x.Service, x.Original)
+	patch, err := original.SwitchPatch(x.Service, x.Original)
 	if err != nil {
 		return err
 	}
@@ -142,7 +143,7 @@ func (a *applier) switchService(ctx context.Context, x SwitchService) error {
 }
 
 func (a *applier) restoreService(ctx context.Context, x RestoreService) error {
-	patch, err := backPatch(x.Service, x.Original)
+	patch, err := original.BackPatch(x.Service, x.Original)
 	if err != nil {
 		return err
 	}
@@ -161,9 +162,9 @@ func (a *applier) restoreService(ctx context.Context, x RestoreService) error {
 // finishTries bounds the attempts to finish on a Service that others write to as well.
 const finishTries = 5
 
-func (a *applier) finish(ctx context.Context, svc *corev1.Service, o Original) error {
+func (a *applier) finish(ctx context.Context, svc *corev1.Service, o original.Original) error {
 	for range finishTries {
-		patch, err := finishPatch(svc, o)
+		patch, err := original.FinishPatch(svc, o)
 		if err != nil {
 			return err
 		}

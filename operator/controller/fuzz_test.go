@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
+	"github.com/kubetunnel/kubetunnel/operator/original"
 )
 
 // FuzzPlan: whatever people write into an Intercept, a Service and a workload, plan
@@ -43,12 +44,12 @@ func FuzzPlan(f *testing.F) {
 func patchesOf(a Action) {
 	switch x := a.(type) {
 	case SwitchService:
-		_, _ = switchPatch(x.Service, x.Original)
+		_, _ = original.SwitchPatch(x.Service, x.Original)
 	case RestoreService:
-		_, _ = backPatch(x.Service, x.Original)
-		_, _ = finishPatch(x.Service, x.Original)
+		_, _ = original.BackPatch(x.Service, x.Original)
+		_, _ = original.FinishPatch(x.Service, x.Original)
 	case FinishRestore:
-		_, _ = finishPatch(x.Service, x.Original)
+		_, _ = original.FinishPatch(x.Service, x.Original)
 	}
 }
 

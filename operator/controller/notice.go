@@ -12,6 +12,7 @@ import (
 
 	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
 	"github.com/kubetunnel/kubetunnel/operator/control"
+	"github.com/kubetunnel/kubetunnel/operator/original"
 )
 
 // Reasons of the Events on a Service.
@@ -61,7 +62,7 @@ func aboutOf(in *v1alpha1.Intercept) About {
 	return a
 }
 
-func aboutOriginal(svc *corev1.Service, o *Original) About {
+func aboutOriginal(svc *corev1.Service, o *original.Original) About {
 	return About{Service: types.NamespacedName{Namespace: svc.Namespace, Name: svc.Name}, Intercept: o.Intercept, UID: o.UID, User: o.User, Host: o.Host}
 }
 

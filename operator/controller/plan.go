@@ -9,6 +9,7 @@ import (
 	"github.com/kubetunnel/kubetunnel/engine/tunnel"
 	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
 	"github.com/kubetunnel/kubetunnel/operator/control"
+	"github.com/kubetunnel/kubetunnel/operator/original"
 )
 
 // The clocks of the plan.
@@ -57,7 +58,7 @@ type planner struct {
 	n        names
 	plan     Plan
 	mode     redirection
-	original *Original
+	original *original.Original
 	// selector is the origin's.
 	selector map[string]string
 	ruling   ruling
@@ -188,6 +189,10 @@ func (p *planner) patience(in *v1alpha1.Intercept) (since time.Time, limit time.
 		return m.LastAttached, max(lease, neverAttached), "the agent has not been heard of for longer than the lease"
 	case !m.LastAttached.IsZero():
 		return m.LastAttached, lease, "the workstation has been away for longer than the lease"
+	}
+	if everAttached(in) {
+		// A former operator has seen it, and nobody has since this one began.
+		return m.FirstSeen, lease, "the workstation has been away for longer than the lease"
 	}
 	return m.FirstSeen, max(lease, neverAttached), "the workstation has never connected"
 }

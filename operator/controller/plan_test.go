@@ -65,6 +65,7 @@ func TestPlan(t *testing.T) {
 		"away by now, though not yet at the agent's last word":         {[]change{isSwitched, client0(func(c *control.ClientState) { c.Attached = false }), func(w *World) { w.Link.ReceivedAt = noon.Add(-time.Second) }}, "RestoreService", v1alpha1.StateDetached},
 		"away for longer than the lease":                               {[]change{isSwitched, client0(func(c *control.ClientState) { c.Attached, c.AwayMillis = false, 61_000 })}, "RestoreService DeleteIntercept", v1alpha1.StateDetached},
 		"never came":                                                   {[]change{client0(func(c *control.ClientState) { *c = control.ClientState{Intercept: "in-one"} }), seen(121*time.Second, 0)}, "DeleteIntercept", v1alpha1.StateReady},
+		"came while a former operator was there":                       {[]change{client0(func(c *control.ClientState) { *c = control.ClientState{Intercept: "in-one"} }), wasAttached, seen(61*time.Second, 0)}, "DeleteIntercept", v1alpha1.StateDetached},
 		"came, and is gone from a new agent for longer than the lease": {[]change{client0(func(c *control.ClientState) { *c = control.ClientState{Intercept: "in-one"} }), seen(time.Hour, 61*time.Second)}, "DeleteIntercept", v1alpha1.StateDetached},
 
 		"the control channel is lost for a moment":                   {[]change{isSwitched, lost(200*time.Millisecond, false)}, "", v1alpha1.StateLive},

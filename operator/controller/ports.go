@@ -98,13 +98,13 @@ func ownPorts(ports []targetPort) agentPorts {
 	return agentPorts{tunnel: pick(defaultTunnelPort), control: pick(defaultControlPort), upgrade: pick(defaultUpgradePort)}
 }
 
-// controlPorts are the ports as the agent is told of them; originIP is the origin Service's.
-func controlPorts(ports []targetPort, originIP string) []control.Port {
+// controlPorts are the ports as the agent is told of them; origin is the origin Service's address or name.
+func controlPorts(ports []targetPort, origin string) []control.Port {
 	var out []control.Port
 	for _, p := range ports {
 		out = append(out, control.Port{
 			Name: p.Name, AppProtocol: appProtocol(p.ServicePort), ServicePort: p.Port, TargetPort: p.number, Protocol: string(protocolOf(p.Protocol)),
-			Origin: net.JoinHostPort(originIP, strconv.Itoa(int(p.Port))),
+			Origin: net.JoinHostPort(origin, strconv.Itoa(int(p.Port))),
 		})
 	}
 	return out

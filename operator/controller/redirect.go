@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
+	"github.com/kubetunnel/kubetunnel/operator/original"
 )
 
 // standing is how far the way to the workstation goes.
@@ -52,7 +53,7 @@ func (p *planner) redirect() {
 
 func (p *planner) turn(in *v1alpha1.Intercept) {
 	p.live = true
-	p.do(SwitchService{Service: p.w.Service, Original: Original{
+	p.do(SwitchService{Service: p.w.Service, Original: original.Original{
 		Selector: p.w.Service.Spec.Selector, Agent: p.n.agentSelector(p.w.Service.Spec.Selector),
 		Intercept: in.Name, UID: in.UID, User: in.Spec.Client.User, Host: in.Spec.Client.Host,
 	}})

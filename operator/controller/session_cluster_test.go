@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
+	"github.com/kubetunnel/kubetunnel/operator/original"
 )
 
 // maker is a way in which people make Services, and make them again.
@@ -180,7 +181,7 @@ func TestAnAnnotatedServiceWithoutInterceptIsRestoredAtStart(t *testing.T) {
 	must(t, makers["server-side apply"].make(k, shopService(k.namespace)))
 	before := k.service("cart")
 	n := namesFor(before.UID, before.Name)
-	patch, err := switchPatch(before, Original{Selector: before.Spec.Selector, Agent: n.agentSelector(before.Spec.Selector), Intercept: "gone", UID: "gone"})
+	patch, err := original.SwitchPatch(before, original.Original{Selector: before.Spec.Selector, Agent: n.agentSelector(before.Spec.Selector), Intercept: "gone", UID: "gone"})
 	must(t, err)
 	must(t, k.Patch(t.Context(), before.DeepCopy(), client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(v1alpha1.ManagedBy)))
 	k.waitSwitched()

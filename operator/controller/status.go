@@ -36,7 +36,7 @@ func (p *planner) reportAccepted(s *v1alpha1.InterceptStatus, in *v1alpha1.Inter
 	standing := p.standing(in)
 	cs, _ := p.client(in.UID)
 	attached := cs != nil && cs.Attached && p.w.Link.Connected
-	was := attached || !m.LastAttached.IsZero() || (cs != nil && cs.Seen)
+	was := attached || everAttached(in) || !m.LastAttached.IsZero() || (cs != nil && cs.Seen)
 	contested := m.Reverts > maxReverts
 	s.Reverts = m.Reverts
 	p.reportAgent(s)
@@ -44,7 +44,7 @@ func (p *planner) reportAccepted(s *v1alpha1.InterceptStatus, in *v1alpha1.Inter
 
 	p.condition(s, v1alpha1.ConditionAccepted, true, "Accepted", "")
 	p.condition(s, v1alpha1.ConditionAgentReady, ready, health.reason, health.message)
-	p.condition(s, v1alpha1.ConditionAttached, attached, pick(attached, "Attached", "Away"), pick(attached, "", "the workstation is not connected"))
+	p.condition(s, v1alpha1.ConditionAttached, attached, pick(attached, "Attached", pick(was, v1alpha1.ReasonAway, "NotYet")), pick(attached, "", "the workstation is not connected"))
 	p.condition(s, v1alpha1.ConditionSwitched, p.live, pick(p.live, "Switched", "NotSwitched"), pick(p.live, "", standing.why))
 
 	name := in.Spec.Service
@@ -64,6 +64,12 @@ func (p *planner) reportAccepted(s *v1alpha1.InterceptStatus, in *v1alpha1.Inter
 	default:
 		s.State, s.Message = v1alpha1.StateReady, "waiting for the workstation to connect"
 	}
+}
+
+// everAttached tells by the status, which outlives the operator, whether the workstation was ever there.
+func everAttached(in *v1alpha1.Intercept) bool {
+	c := meta.FindStatusCondition(in.Status.Conditions, v1alpha1.ConditionAttached)
+	return c != nil && (c.Status == metav1.ConditionTrue || c.Reason == v1alpha1.ReasonAway)
 }
 
 // reportAgent tells how to reach the agent, once it knows the present engines. A

@@ -15,6 +15,7 @@ import (
 	"github.com/kubetunnel/kubetunnel/engine/tunnel"
 	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
 	"github.com/kubetunnel/kubetunnel/operator/control"
+	"github.com/kubetunnel/kubetunnel/operator/original"
 )
 
 var noon = time.Date(2030, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -96,8 +97,8 @@ func withAgent(t *testing.T, w *World) {
 
 func isSwitched(w *World) {
 	n := w.names()
-	o := Original{Selector: map[string]string{"app": "cart"}, Agent: n.agentSelector(w.Service.Spec.Selector), Intercept: "one", UID: "in-one"}
-	text, err := o.encode()
+	o := original.Original{Selector: map[string]string{"app": "cart"}, Agent: n.agentSelector(w.Service.Spec.Selector), Intercept: "one", UID: "in-one"}
+	text, err := o.Encode()
 	if err != nil {
 		panic(err)
 	}
@@ -115,7 +116,7 @@ func restoredHalfway(w *World) {
 	w.Service.Spec.Selector = map[string]string{"app": "cart"}
 	_, original := readRedirection(w.Service, w.names(), nil)
 	original.Restored = true
-	text, err := original.encode()
+	text, err := original.Encode()
 	if err != nil {
 		panic(err)
 	}
@@ -137,6 +138,11 @@ func intercept0(f func(*v1alpha1.Intercept)) change {
 var wasAccepted = intercept0(func(in *v1alpha1.Intercept) {
 	in.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionAccepted, Status: metav1.ConditionTrue}}
 	in.Status.Agent = &v1alpha1.InterceptAgent{Pod: "told"}
+})
+
+// wasAttached is the status as an operator leaves it that has seen the workstation go.
+var wasAttached = intercept0(func(in *v1alpha1.Intercept) {
+	in.Status.Conditions = append(in.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionAttached, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonAway})
 })
 
 func noIntercept(w *World) { w.Intercepts = nil }

@@ -236,6 +236,10 @@ export interface InterceptInfo {
   state: string;
   /** since is an RFC 3339 time by the cluster's clock. */
   since: string;
+  /** ageSeconds is how long ago that was, by the cluster's clock too. */
+  ageSeconds?: number;
+  /** leaseLeftSeconds is for how long the intercept outlives its workstation from now on. */
+  leaseLeftSeconds?: number;
   /** mine: it belongs to the asking user. */
   mine: boolean;
 }
@@ -552,6 +556,10 @@ export interface Target {
    * viaWorkstation are those that are reached from the workstation, by its own resolver and network, although they seem to be the cluster's: a VPN's private range. Where both lists name a host, the closer entry counts.
    */
   viaWorkstation?: string[];
+  /**
+   * leaseSeconds is how long the session outlives its connection to the cluster, on a laptop that sleeps, say; 5 to 3600, 0 = 60. The origin serves meanwhile.
+   */
+  leaseSeconds?: number;
 }
 
 /** Traffic counts what reached the session. */

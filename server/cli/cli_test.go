@@ -71,7 +71,7 @@ func (e *engine) Services(_ context.Context, kubeContext, namespace string) ([]p
 	}
 	return []protocol.Service{
 		{Name: "cart", Namespace: "shop", Ports: []protocol.ServicePort{{Port: 80, TargetPort: "web"}}, Workload: &protocol.Workload{Kind: "Deployment", Name: "cart", Ready: 1, Total: 2},
-			Intercept: &protocol.InterceptInfo{User: "bob", Host: "desk", State: "Live", Since: "2030", Mine: true}},
+			Intercept: &protocol.InterceptInfo{User: "bob", Host: "desk", State: "Live", Since: "2030", AgeSeconds: 65, LeaseLeftSeconds: 60, Mine: true}},
 		{Name: "db", Namespace: "shop", NotInterceptable: "it is headless"},
 	}, e.called("services %s %s", kubeContext, namespace)
 }
@@ -278,9 +278,9 @@ func TestStatusShowsContextsOperatorAndIntercepts(t *testing.T) {
 
 operator: 1, ready (img); this is 2, ` + "`tunnel-server install`" + ` brings it there
 
-SERVICE    PORTS   WORKLOAD             INTERCEPTED BY  STATE  SINCE  NOTE
-shop/cart  80→web  Deployment/cart 1/2  bob@desk (you)  Live   2030   
-shop/db            -                    -               -      -      it is headless
+SERVICE    PORTS   WORKLOAD             INTERCEPTED BY  STATE  AGE   LEASE LEFT  NOTE
+shop/cart  80→web  Deployment/cart 1/2  bob@desk (you)  Live   1m5s  1m0s        
+shop/db            -                    -               -      -     -           it is headless
 `
 	if o.code != 0 || o.out != want {
 		t.Errorf("got %d\n%s%s", o.code, o.out, o.err)

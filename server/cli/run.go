@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,7 @@ func (a *app) runCommand() *cobra.Command {
 	var bare bool
 	var forwards []string
 	var expose []int
+	var lease time.Duration
 	cmd := &cobra.Command{
 		Use:     "run --service [NAMESPACE/]NAME -- COMMAND [ARGS…]",
 		Short:   "run a program as the Service's pod, without a debugger",
@@ -33,6 +35,7 @@ func (a *app) runCommand() *cobra.Command {
 	cmd.Flags().IntSliceVar(&expose, "expose", nil, "a port of the program's debug server (JDWP, --inspect, …) to reach at 127.0.0.1, of the same number where that is free")
 	cmd.Flags().StringSliceVar(&target.ViaCluster, "via-cluster", nil, "addresses, ranges and domains to reach from the pod, though they don't seem the cluster's")
 	cmd.Flags().StringSliceVar(&target.ViaWorkstation, "via-workstation", nil, "those to reach from this machine, though they seem the cluster's (a VPN's, say)")
+	cmd.Flags().DurationVar(&lease, "lease", target.Lease(), "how long the session outlives its connection to the cluster, on a laptop that sleeps, say")
 	_ = cmd.MarkFlagRequired("service") // the flag is there
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var err error
@@ -43,6 +46,9 @@ func (a *app) runCommand() *cobra.Command {
 			return err
 		}
 		inherit := !bare
+		if cmd.Flags().Changed("lease") {
+			target.LeaseSeconds = int(lease.Seconds())
+		}
 		target.Context, target.Inherit = a.kubeContext, &inherit
 		return a.with(cmd.Context(), &a.Streams, func(ctx context.Context, b Backend, _ *slog.Logger) error {
 			return a.runProgram(ctx, b, target, &protocol.Command{Args: args, Expose: expose})

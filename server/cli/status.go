@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -80,30 +81,35 @@ func operatorLine(s *protocol.OperatorStatusResult) string {
 	return line
 }
 
+func seconds(n int64) string { return (time.Duration(n) * time.Second).String() }
+
 func printServices(out io.Writer, services []protocol.Service) error {
 	if len(services) == 0 {
 		fmt.Fprintln(out, "no Services in this namespace")
 		return nil
 	}
 	w := table(out)
-	fmt.Fprintln(w, "SERVICE\tPORTS\tWORKLOAD\tINTERCEPTED BY\tSTATE\tSINCE\tNOTE")
+	fmt.Fprintln(w, "SERVICE\tPORTS\tWORKLOAD\tINTERCEPTED BY\tSTATE\tAGE\tLEASE LEFT\tNOTE")
 	for _, s := range services {
 		ports := make([]string, 0, len(s.Ports))
 		for _, p := range s.Ports {
 			ports = append(ports, fmt.Sprintf("%d→%s", p.Port, p.TargetPort))
 		}
-		workload, by, state, since := "-", "-", "-", "-"
+		workload, by, state, age, lease := "-", "-", "-", "-", "-"
 		if s.Workload != nil {
 			workload = fmt.Sprintf("%s/%s %d/%d", s.Workload.Kind, s.Workload.Name, s.Workload.Ready, s.Workload.Total)
 		}
 		if i := s.Intercept; i != nil {
-			by, state, since = i.User+"@"+i.Host, i.State, i.Since
+			by, state, lease = i.User+"@"+i.Host, i.State, seconds(i.LeaseLeftSeconds)
+			if age = "since " + i.Since; i.AgeSeconds > 0 {
+				age = seconds(i.AgeSeconds)
+			}
 			if i.Mine {
 				by += " (you)"
 			}
 		}
-		fmt.Fprintf(w, "%s/%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			s.Namespace, s.Name, strings.Join(ports, ","), workload, by, state, since, s.NotInterceptable)
+		fmt.Fprintf(w, "%s/%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			s.Namespace, s.Name, strings.Join(ports, ","), workload, by, state, age, lease, s.NotInterceptable)
 	}
 	return w.Flush()
 }

@@ -47,11 +47,11 @@ func openTunnel(ctx context.Context, kubeconfig, dir string) (t *ownTunnel, err 
 		}
 	}()
 	nobody := func(context.Context, int, string) (net.Conn, error) { return nil, errors.New("nobody listens here") }
-	if t.link, err = link.New(engine.LinkConfig{Take: nobody, Attached: func(bool) {}}, slog.New(slog.DiscardHandler)); err != nil {
+	if t.link, err = link.New(engine.LinkConfig{Take: nobody, Attached: func(bool) {}, Lease: protocol.Target{}.Lease()}, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, err
 	}
 	t.handle, err = client.Create(ctx, survey, cluster.Request{
-		Name: "bench-sandbox", Key: t.link.PublicKey(), Host: "bench", Inherit: true, Version: version.Version, LeaseSeconds: int32(link.Lease.Seconds()),
+		Name: "bench-sandbox", Key: t.link.PublicKey(), Host: "bench", Inherit: true, Version: version.Version, LeaseSeconds: protocol.DefaultLeaseSeconds,
 	})
 	if err != nil {
 		return nil, err

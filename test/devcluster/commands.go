@@ -107,8 +107,16 @@ func (c *cli) net() *cobra.Command {
 	cmd.AddCommand(
 		&cobra.Command{Use: "cut", Short: "lose every packet, both ways", Args: cobra.NoArgs,
 			RunE: c.change(func(ctx context.Context, _ layout, st *state, _ []string) error { return cut(ctx, st) })},
-		&cobra.Command{Use: "heal", Short: "undo cut and delay", Args: cobra.NoArgs,
+		&cobra.Command{Use: "heal", Short: "undo cut, lose and delay", Args: cobra.NoArgs,
 			RunE: c.change(func(ctx context.Context, l layout, st *state, _ []string) error { return heal(ctx, l, st) })},
+		&cobra.Command{Use: "lose PERCENT", Short: "lose some of the packets, each way", Args: cobra.ExactArgs(1),
+			RunE: c.change(func(ctx context.Context, _ layout, st *state, args []string) error {
+				percent, err := strconv.Atoi(args[0])
+				if err != nil || percent < 1 || percent > 99 {
+					return fmt.Errorf("lose %q: want 1 to 99 percent", args[0])
+				}
+				return lose(ctx, st, percent)
+			})},
 		&cobra.Command{Use: "delay MILLISECONDS", Short: "make round trips longer", Args: cobra.ExactArgs(1),
 			RunE: c.change(func(ctx context.Context, l layout, _ *state, args []string) error {
 				ms, err := strconv.Atoi(args[0])

@@ -81,17 +81,22 @@ func restart(ctx context.Context, l layout, st *state, name string) error {
 	}
 }
 
-// cutTable drops what passes the host's port of the cluster, both ways and
-// without a word. ARP still passes: a far network that loses packets has no
+// dropTable drops what passes the host's port of the cluster and fits a condition, both
+// ways and without a word. ARP still passes: a far network that loses packets has no
 // neighbour that stops answering.
-const cutTable = `table netdev devcluster-cut {
-  chain in { type filter hook ingress device "` + hostPort + `" priority 0; meta protocol { ip, ip6 } drop; }
-  chain out { type filter hook egress device "` + hostPort + `" priority 0; meta protocol { ip, ip6 } drop; }
+func dropTable(condition string) string {
+	const chain = "  chain %s { type filter hook %s device %q priority 0; meta protocol { ip, ip6 } %s drop; }\n"
+	return "table netdev devcluster-cut {\n" +
+		fmt.Sprintf(chain, "in", "ingress", hostPort, condition) + fmt.Sprintf(chain, "out", "egress", hostPort, condition) + "}\n"
 }
-`
 
 func cut(ctx context.Context, st *state) error {
-	return inFirstNode(ctx, st, noCut+cutTable)
+	return inFirstNode(ctx, st, noCut+dropTable(""))
+}
+
+// lose drops some of the packets, each way.
+func lose(ctx context.Context, st *state, percent int) error {
+	return inFirstNode(ctx, st, noCut+dropTable(fmt.Sprintf("numgen random mod 100 < %d", percent)))
 }
 
 // noCut removes the table, there or not.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kubetunnel/kubetunnel/protocol"
 	"github.com/kubetunnel/kubetunnel/server/servertest"
+	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
 func TestEditorThatDisconnectsEndsTheSession(t *testing.T) {
@@ -33,7 +34,7 @@ func sessionEnds(t *testing.T, end func(context.Context, *testing.T, *servertest
 	restored := remember(ctx, t, shop, "cart")
 	e := openEditor(ctx, t)
 	s := debugCart(ctx, t, e, "end")
-	pids := descendants(e.PID())
+	pids := cluster.Descendants(e.PID())
 	end(ctx, t, e, s)
 	if _, err := e.WaitState(ctx, s.id, protocol.StateEnded, protocol.StateFailed); err != nil {
 		t.Fatal(err)
@@ -55,7 +56,7 @@ func TestEditorGoneEndsEverything(t *testing.T) {
 	restored := remember(ctx, t, shop, "cart")
 	e := openEditor(ctx, t)
 	debugCart(ctx, t, e, "gone")
-	pids := append(descendants(e.PID()), e.PID())
+	pids := append(cluster.Descendants(e.PID()), e.PID())
 	_ = e.Close()
 	<-e.Exited()
 	waitOver(ctx, t, restored, pids)
@@ -66,8 +67,8 @@ func TestKilledServerLeavesNoProcessAndTheServiceComesBack(t *testing.T) {
 	restored := remember(ctx, t, shop, "cart")
 	temporary := shortFolder(t)
 	e := openEditor(ctx, t, "TMPDIR="+temporary)
-	s := debugCart(ctx, t, e, "killed")
-	pids := append(descendants(e.PID()), e.PID())
+	debugCart(ctx, t, e, "killed")
+	pids := append(cluster.Descendants(e.PID()), e.PID())
 	if len(pids) < 3 {
 		t.Fatalf("only %d processes: no debugger, no debuggee", len(pids))
 	}
@@ -77,16 +78,12 @@ func TestKilledServerLeavesNoProcessAndTheServiceComesBack(t *testing.T) {
 	restored()
 	waitServedBy(ctx, t, false)
 	waitGone(ctx, t, pids)
-	// Its lease would end it in a minute; the test does not wait for that.
-	if err := dynamicClient(t).Resource(interceptResource).Namespace(shop).Delete(ctx, s.intercept, metav1.DeleteOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	waitNothingLeft(ctx, t, shop)
-	// Its folder goes with the next start, and that one's own with its end.
+	// Its folder and its Intercept, which would go with the lease, go with the next start, and that one's own with its end.
 	if left := sessionFolders(t, temporary); len(left) != 1 {
 		t.Errorf("folders of the killed server: %v", left)
 	}
 	next := openEditor(ctx, t, "TMPDIR="+temporary)
+	waitNothingLeft(ctx, t, shop)
 	if code, err := next.Quit(ctx); err != nil || code != 0 {
 		t.Errorf("exit code %d, %v", code, err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kubetunnel/kubetunnel/protocol"
 	"github.com/kubetunnel/kubetunnel/server/servertest"
+	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
 func TestKilledInitEndsTheSession(t *testing.T) {
@@ -70,7 +71,7 @@ func TestFullDiskFailsTheSessionByNumberAndLeavesNothing(t *testing.T) {
 			if left := sessionFolders(t, temporary); len(left) > 0 {
 				t.Errorf("folders are left: %v", left)
 			}
-			waitOver(ctx, t, restored, descendants(e.PID()))
+			waitOver(ctx, t, restored, cluster.Descendants(e.PID()))
 		})
 	}
 }

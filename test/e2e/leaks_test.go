@@ -10,6 +10,7 @@ import (
 
 	"github.com/kubetunnel/kubetunnel/protocol"
 	"github.com/kubetunnel/kubetunnel/server/servertest"
+	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
 // A server that has had a session has no goroutine more than one that had none.
@@ -19,7 +20,7 @@ func TestSessionsLeaveNoGoroutineInTheServer(t *testing.T) {
 	without := goroutines(ctx, t, func(*servertest.Editor) {})
 	with := goroutines(ctx, t, func(e *servertest.Editor) {
 		for _, id := range []string{"one", "two"} {
-			pids := descendants(e.PID())
+			pids := cluster.Descendants(e.PID())
 			s := debugCart(ctx, t, e, id)
 			waitServedBy(ctx, t, true)
 			stopSession(ctx, t, e, s.id)

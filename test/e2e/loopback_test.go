@@ -146,7 +146,7 @@ func TestDebuggeeInModeLoopbackTakesTheServicesCalls(t *testing.T) {
 		t.Errorf("initialize says %+v", told)
 	}
 	s := debugCart(ctx, t, e, "loopback")
-	pids := descendants(e.PID())
+	pids := cluster.Descendants(e.PID())
 	if answer := waitServedBy(ctx, t, true); answer.Total != 1055 || answer.Settings["region"] != "eu-north" {
 		t.Errorf("the debuggee answers %+v", answer)
 	}

@@ -28,6 +28,7 @@ var (
 	world      *cluster.Cluster
 	kubeconfig string // of the ordinary user
 	shop       = unique("shop")
+	races      cluster.Races
 )
 
 // unique is a namespace's name that no other run has.
@@ -59,7 +60,7 @@ func run(m *testing.M) (code int, err error) {
 	}
 	dir := folder.Path()
 	defer func() { err = errors.Join(err, folder.Remove()) }()
-	if err := races.open(dir); err != nil {
+	if err := races.Open(dir); err != nil {
 		return 1, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), upTimeout)
@@ -76,7 +77,7 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	code = m.Run()
-	if told := races.take(); told != "" {
+	if told := races.Take(); told != "" {
 		err = errors.New(told)
 	}
 	end, cancel := context.WithTimeout(context.Background(), downTimeout)

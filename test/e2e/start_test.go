@@ -9,6 +9,7 @@ import (
 
 	"github.com/kubetunnel/kubetunnel/protocol"
 	"github.com/kubetunnel/kubetunnel/server/servertest"
+	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
 func TestCancelledStartLeavesNothing(t *testing.T) {
@@ -23,7 +24,7 @@ func TestCancelledStartLeavesNothing(t *testing.T) {
 	stopSession(ctx, t, e, "cancel")
 	restored()
 	waitNothingLeft(ctx, t, shop)
-	if left := descendants(e.PID()); len(left) > 0 {
+	if left := cluster.Descendants(e.PID()); len(left) > 0 {
 		waitGone(ctx, t, left)
 	}
 }

@@ -139,6 +139,9 @@ const (
 	ConditionSwitched   = "Switched"
 )
 
+// ReasonAway is why the condition Attached is False of a workstation that was attached once.
+const ReasonAway = "Away"
+
 // Reasons of the condition Accepted being False.
 const (
 	ReasonServiceNotFound    = "ServiceNotFound"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,6 +23,7 @@ func serve(ctx context.Context, args []string) error {
 	tunnelAddress := flags.String("tunnel", "127.0.0.1:7070", "where engines connect, by port-forward")
 	upgradeAddress := flags.String("upgrade", "", "where engines connect by HTTP upgrade, through the API server's proxy; empty: nowhere")
 	twinSocket := flags.String("twin-socket", "", "where the twin connects; empty: there is none")
+	ports := flags.String("ports", "[]", "what is handed on to the origin until the operator has spoken, as JSON")
 	debug := flags.Bool("debug", false, "log each connection that goes astray")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -31,6 +33,9 @@ func serve(ctx context.Context, args []string) error {
 		level = slog.LevelDebug
 	}
 	cfg := agent.Config{Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))}
+	if err := json.Unmarshal([]byte(*ports), &cfg.Ports); err != nil {
+		return fmt.Errorf("--ports: %w", err)
+	}
 	if err := readKeys(*configDir, &cfg); err != nil {
 		return err
 	}

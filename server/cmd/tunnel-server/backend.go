@@ -9,7 +9,6 @@ import (
 	"github.com/kubetunnel/kubetunnel/engine"
 	"github.com/kubetunnel/kubetunnel/engine/cluster"
 	"github.com/kubetunnel/kubetunnel/engine/debug"
-	"github.com/kubetunnel/kubetunnel/engine/private"
 	"github.com/kubetunnel/kubetunnel/engine/sandbox"
 	"github.com/kubetunnel/kubetunnel/engine/watch"
 	"github.com/kubetunnel/kubetunnel/operator/manifests"
@@ -24,6 +23,7 @@ type backend struct {
 	kubeconfig *cluster.Kubeconfig
 	folder     string
 	stopWatch  func()
+	former     *former
 }
 
 // probeTimeout bounds the trial of a sandbox.
@@ -37,7 +37,8 @@ func newBackend(path string, terminal *cli.Streams, log *slog.Logger) (*backend,
 	if err != nil {
 		return nil, protocol.Errorf(protocol.CodeInternalError, "no working folder: %w", err)
 	}
-	sweep(log)
+	former := &former{kubeconfig: kubeconfig, log: log, ended: map[string][]<-chan struct{}{}}
+	former.sweep()
 	// Without a watch the files are read as they are now.
 	stop, err := watch.Files(kubeconfig.Files(), kubeconfig.Reload)
 	if err != nil {
@@ -45,19 +46,8 @@ func newBackend(path string, terminal *cli.Streams, log *slog.Logger) (*backend,
 		stop = func() {}
 	}
 	return &backend{
-		Engine: engine.New(newRooms(kubeconfig, folder, terminal, log), log), kubeconfig: kubeconfig, folder: folder, stopWatch: stop,
+		Engine: engine.New(newRooms(kubeconfig, former, folder, terminal, log), log), kubeconfig: kubeconfig, folder: folder, stopWatch: stop, former: former,
 	}, nil
-}
-
-// sweep takes away the folders of servers that were killed. It is no reason not to start.
-func sweep(log *slog.Logger) {
-	removed, err := private.Sweep()
-	if err != nil {
-		log.Warn("a killed server has left what can't be removed", "error", err)
-	}
-	for _, path := range removed {
-		log.Info("removed what a killed server has left", "folder", path)
-	}
 }
 
 func (b *backend) Capabilities() protocol.ServerCapabilities {
@@ -148,5 +138,7 @@ func (b *backend) Start(ctx context.Context, p *protocol.StartSessionParams, lis
 
 func (b *backend) Close(ctx context.Context) error {
 	b.stopWatch()
-	return b.Engine.Close(ctx)
+	err := b.Engine.Close(ctx)
+	b.former.wait()
+	return err
 }

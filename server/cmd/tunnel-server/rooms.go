@@ -21,14 +21,14 @@ import (
 )
 
 // newRooms wires the engine's rooms together.
-func newRooms(kubeconfig *cluster.Kubeconfig, folder string, terminal *cli.Streams, log *slog.Logger) engine.Rooms {
+func newRooms(kubeconfig *cluster.Kubeconfig, former *former, folder string, terminal *cli.Streams, log *slog.Logger) engine.Rooms {
 	return engine.Rooms{
 		Cluster: func(kubeContext string) (engine.Cluster, error) {
 			client, err := kubeconfig.Connect(kubeContext)
 			if err != nil {
 				return nil, err
 			}
-			return clusterRoom{client}, nil
+			return clusterRoom{client, former}, nil
 		},
 		Link: func(cfg engine.LinkConfig) (engine.Link, error) { return link.New(cfg, log) },
 		Sandbox: func(ctx context.Context, cfg engine.SandboxConfig) (engine.Sandbox, error) {
@@ -85,9 +85,13 @@ func newDebugger(_ context.Context, cfg engine.DebuggerConfig, folder string, te
 }
 
 // clusterRoom is a cluster.Client as the engine sees it.
-type clusterRoom struct{ client *cluster.Client }
+type clusterRoom struct {
+	client *cluster.Client
+	former *former
+}
 
 func (r clusterRoom) Survey(ctx context.Context, target protocol.Target) (engine.Survey, error) {
+	r.former.makeWay(ctx, target.Service)
 	s, err := r.client.Survey(ctx, target)
 	if err != nil {
 		return nil, err
@@ -102,7 +106,7 @@ func (r clusterRoom) Create(ctx context.Context, survey engine.Survey, request e
 	}
 	handle, err := r.client.Create(ctx, s.survey, cluster.Request{
 		Name: request.Name, Key: request.Key, Host: request.Host, Inherit: request.Inherit, Version: version.Version,
-		LeaseSeconds: int32(link.Lease.Seconds()),
+		LeaseSeconds: int32(request.Lease.Seconds()),
 	})
 	if err != nil {
 		return nil, err
@@ -137,6 +141,7 @@ func (r interceptRoom) Status() (engine.InterceptStatus, <-chan struct{}) {
 	return engine.InterceptStatus{
 		Live:      status.State == v1alpha1.StateLive,
 		Contested: status.State == v1alpha1.StateContested,
+		Refused:   status.State == v1alpha1.StateRefused,
 		Gone:      gone, Message: status.Message,
 	}, changed
 }

@@ -1,4 +1,4 @@
-package controller
+package original
 
 import (
 	"testing"
@@ -50,9 +50,13 @@ func TestTheSelectorGoesBackToItsOwners(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			owners, err := selectorOwners(c.before)
-			must(t, err)
+			if err != nil {
+				t.Fatal(err)
+			}
 			got, err := giveBack(c.during, owners)
-			must(t, err)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if len(got) != len(c.want) {
 				t.Fatalf("%+v", got)
 			}

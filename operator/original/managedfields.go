@@ -1,4 +1,4 @@
-package controller
+package original
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package e2e
+package cluster
 
 import (
 	"os"
@@ -6,19 +6,17 @@ import (
 	"strings"
 )
 
-// raceLog is where the race detectors of the servers under test write.
-type raceLog struct{ dir string }
+// Races is where the race detectors of the programs under test write.
+type Races struct{ dir string }
 
-var races raceLog
-
-// open lets every process that is started from now on write below a folder.
-func (l *raceLog) open(dir string) error {
+// Open lets every process that is started from now on write below a folder.
+func (l *Races) Open(dir string) error {
 	l.dir = dir
 	return os.Setenv("GORACE", "log_path="+filepath.Join(dir, "race")+" "+os.Getenv("GORACE"))
 }
 
-// take gives what was written since the last time.
-func (l *raceLog) take() string {
+// Take gives what was written since the last time.
+func (l *Races) Take() string {
 	paths, err := filepath.Glob(filepath.Join(l.dir, "race.*"))
 	if err != nil {
 		return err.Error()

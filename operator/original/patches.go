@@ -1,4 +1,4 @@
-package controller
+package original
 
 import (
 	"encoding/json"
@@ -31,9 +31,9 @@ var annotationPath = "/metadata/annotations/" + strings.ReplaceAll(v1alpha1.Anno
 
 const versionPath = "/metadata/resourceVersion"
 
-// switchPatch puts the agent's selector and the annotation on the Service that was
+// SwitchPatch puts the agent's selector and the annotation on the Service that was
 // looked at, and on no later one: its managedFields are part of what is remembered.
-func switchPatch(svc *corev1.Service, o Original) ([]byte, error) {
+func SwitchPatch(svc *corev1.Service, o Original) ([]byte, error) {
 	owners, err := selectorOwners(svc.ManagedFields)
 	if err != nil {
 		return nil, err
@@ -51,9 +51,9 @@ func switchPatch(svc *corev1.Service, o Original) ([]byte, error) {
 	)
 }
 
-// backPatch puts the selector back, whatever else has happened to the Service, and
+// BackPatch puts the selector back, whatever else has happened to the Service, and
 // notes in the annotation that this much is done.
-func backPatch(svc *corev1.Service, o Original) ([]byte, error) {
+func BackPatch(svc *corev1.Service, o Original) ([]byte, error) {
 	o.Restored = true
 	annotate, err := annotateOperation(svc, o)
 	if err != nil {
@@ -66,9 +66,9 @@ func backPatch(svc *corev1.Service, o Original) ([]byte, error) {
 	)
 }
 
-// finishPatch removes the annotation and puts managedFields back. It can't be one
+// FinishPatch removes the annotation and puts managedFields back. It can't be one
 // patch with the selector: what a patch changes belongs to the patcher after it.
-func finishPatch(svc *corev1.Service, o Original) ([]byte, error) {
+func FinishPatch(svc *corev1.Service, o Original) ([]byte, error) {
 	fields, err := giveBack(svc.ManagedFields, o.Owners)
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func finishPatch(svc *corev1.Service, o Original) ([]byte, error) {
 }
 
 func annotateOperation(svc *corev1.Service, o Original) (operation, error) {
-	text, err := o.encode()
+	text, err := o.Encode()
 	if err != nil {
 		return operation{}, err
 	}

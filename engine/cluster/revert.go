@@ -1,0 +1,74 @@
+package cluster
+
+import (
+	"context"
+	"maps"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
+	"github.com/kubetunnel/kubetunnel/operator/original"
+	"github.com/kubetunnel/kubetunnel/protocol"
+)
+
+// revertTries bounds the attempts at a Service that others write to as well.
+const revertTries = 5
+
+// Revert puts a Service back from its annotation alone, without the operator: the
+// selector, unless somebody else has changed it meanwhile, and then annotation and
+// managedFields, so that the Service is what it was.
+func (c *Client) Revert(ctx context.Context, namespace, name string) error {
+	if namespace == "" {
+		namespace = c.namespace
+	}
+	a := access{verb: "patch", resource: "services", namespace: namespace, name: name}
+	var err error
+	for range revertTries {
+		svc, getErr := c.kube.CoreV1().Services(namespace).Get(ctx, name, metav1.GetOptions{})
+		if getErr != nil {
+			return c.explain(getErr, a)
+		}
+		was, annotated := original.Read(svc)
+		if !annotated {
+			return nil
+		}
+		if was == nil {
+			return protocol.Errorf(protocol.CodeRestorePending, "annotation %s of Service %s/%s can't be read, so what it was is not known", v1alpha1.AnnotationOriginal, namespace, name).
+				On("Service", namespace, name).
+				WithFix(protocol.Fix{Title: "Apply the Service's manifest again, and remove the annotation", Command: "kubectl annotate service -n " + namespace + " " + name + " " + v1alpha1.AnnotationOriginal + "-"})
+		}
+		err = c.revert(ctx, svc, *was)
+		// A test in the patch that fails is told as invalid.
+		if !apierrors.IsInvalid(err) && !apierrors.IsConflict(err) {
+			break
+		}
+	}
+	return c.explain(err, a)
+}
+
+// revert does in two patches what can't be one: what a patch changes belongs to the patcher after it.
+func (c *Client) revert(ctx context.Context, svc *corev1.Service, was original.Original) error {
+	if !was.Restored && maps.Equal(svc.Spec.Selector, was.Agent) {
+		back, err := original.BackPatch(svc, was)
+		if err != nil {
+			return err
+		}
+		if svc, err = c.patchService(ctx, svc, back); err != nil {
+			return err
+		}
+	}
+	finish, err := original.FinishPatch(svc, was)
+	if err != nil {
+		return err
+	}
+	_, err = c.patchService(ctx, svc, finish)
+	return err
+}
+
+// patchService patches as the operator does: the entry in managedFields is the one that finishing removes.
+func (c *Client) patchService(ctx context.Context, svc *corev1.Service, patch []byte) (*corev1.Service, error) {
+	return c.kube.CoreV1().Services(svc.Namespace).Patch(ctx, svc.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: v1alpha1.ManagedBy})
+}

@@ -1,0 +1,183 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/kubetunnel/kubetunnel/test/cluster"
+)
+
+// row is a fault.
+type row struct {
+	name string
+	// long rows are the soak's alone.
+	long bool
+	// services are debugged; nil = the one called app.
+	services []string
+	// lease of the sessions, 0 = the default.
+	lease int
+	// calls may take so long, 0 = 15 s.
+	calls time.Duration
+	// last is how long all of it may take, 0 = two minutes.
+	last time.Duration
+	// recovers: new calls are answered by the app's own pods after the fault.
+	recovers bool
+	// harms: the fault hits the app's own pods, so calls fail with and without us.
+	harms bool
+	// play does the fault, on the control too where it is one of the cluster's.
+	play func(*stage)
+}
+
+func (r *row) apps() []string {
+	if r.services == nil {
+		return []string{app}
+	}
+	return r.services
+}
+
+func (r *row) callTimeout() time.Duration { return orElse(r.calls, 15*time.Second) }
+func (r *row) timeout() time.Duration     { return orElse(r.last, 2*time.Minute) }
+func (r *row) leaseSeconds() int          { return r.lease }
+
+func orElse(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return d
+}
+
+// Each fault under a steady load, beside the control. No call fails that would not
+// have failed without us, but those inside a process that was killed.
+func TestFaultsOfASession(t *testing.T) {
+	playAll(t, slices.Concat(workstationRows(), debuggerRows(), appRows(), manyRows()), true)
+}
+
+// The same for faults that hit the whole cluster, one at a time.
+func TestFaultsOfTheCluster(t *testing.T) {
+	playAll(t, slices.Concat(networkRows(), operatorRows()), false)
+}
+
+func playAll(t *testing.T, rows []*row, together bool) {
+	t.Helper()
+	for _, r := range rows {
+		if r.long && !soak {
+			continue
+		}
+		t.Run(r.name, func(t *testing.T) {
+			if together {
+				t.Parallel()
+			}
+			var sum result
+			for i := range runs() {
+				t.Run(strconv.Itoa(i+1), func(t *testing.T) { sum.add(r.run(t)) })
+			}
+			results.note(t, sum)
+		})
+	}
+}
+
+// run plays a row once.
+func (r *row) run(t *testing.T) result {
+	t.Helper()
+	s := raise(t, r)
+	r.play(s)
+	return s.judge()
+}
+
+// judge waits until nothing is left of the row, ends the load, and looks at what it has seen.
+func (s *stage) judge() result {
+	s.t.Helper()
+	left := s.waitNothingLeft()
+	end := s.ended
+	if end == nil {
+		var err error
+		end, err = s.stats(http.MethodDelete)
+		s.must(err)
+	}
+	sum := result{Name: s.row.name, RecoveryMillis: -1, LeftBehind: len(left)}
+	for name, kinds := range end {
+		if name == bare {
+			for _, c := range kinds {
+				sum.ControlFailed += c.Failed
+			}
+			continue
+		}
+		for kind, c := range kinds {
+			if s.excused == pinned {
+				c.excuse(s.took)
+				kinds[kind] = c
+			}
+			sum.Requests, sum.Failed, sum.Inside, sum.Slow = sum.Requests+c.Requests, sum.Failed+c.Failed, sum.Inside+c.Inside, sum.Slow+c.Slow
+			if kind == httpNew || kind == lineNew {
+				sum.RecoveryMillis = max(sum.RecoveryMillis, c.RecoveryMillis)
+				if s.row.recovers && c.RecoveryMillis < 0 {
+					s.t.Errorf("%s: calls to %s were not answered by its own pods after the fault: %v", kind, name, c.ServedBy)
+				}
+			}
+		}
+	}
+	for _, problem := range left {
+		s.t.Errorf("left behind: %s", problem)
+	}
+	if sum.Requests == 0 || sum.Failed > s.allowed(sum) {
+		s.t.Errorf("%d of %d calls failed, %d of the control's", sum.Failed, sum.Requests, sum.ControlFailed)
+	}
+	s.tell(end)
+	return sum
+}
+
+// allowed is how many calls may fail. Where the fault hits the app's own pods, two apps
+// are never hit for exactly as long.
+func (s *stage) allowed(sum result) int64 {
+	if s.row.harms {
+		return sum.ControlFailed + sum.ControlFailed/10
+	}
+	return 0
+}
+
+// tell logs what the load has seen.
+func (s *stage) tell(end counts) {
+	s.t.Helper()
+	for name, kinds := range end {
+		for _, kind := range slices.Sorted(keys(kinds)) {
+			c := kinds[kind]
+			s.t.Logf("%-5s %-9s %5d calls, %d failed, %d inside, %d slow, %d skipped, recovery %d ms, by %v", name, kind, c.Requests, c.Failed, c.Inside, c.Slow, c.Skipped, c.RecoveryMillis, c.ServedBy)
+			for _, f := range c.Failures {
+				s.t.Logf("      %+v", f)
+			}
+		}
+	}
+}
+
+func keys[V any](m map[string]V) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// waitNothingLeft waits until nothing is left, and tells what does not go.
+func (s *stage) waitNothingLeft() (left []string) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
+	defer cancel()
+	err := cluster.Wait(ctx, "nothing to be left", func() (bool, error) {
+		now, err := s.left(ctx)
+		if err == nil {
+			left = now
+		}
+		return err == nil && len(left) == 0, err
+	})
+	if err != nil && len(left) == 0 {
+		left = []string{fmt.Sprint(err)}
+	}
+	return left
+}

@@ -1,0 +1,170 @@
+package faults
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
+	"github.com/kubetunnel/kubetunnel/protocol"
+	"github.com/kubetunnel/kubetunnel/test/cluster"
+)
+
+// What happens to our own half in the cluster.
+func operatorRows() []*row {
+	return []*row{
+		{name: "operator killed", play: killOperator},
+		{name: "operator upgraded", play: upgradeOperator},
+		{name: "operator uninstalled", play: uninstallOperator, recovers: true},
+		{name: "operator away, and revert", play: revertAlone, lease: protocol.MinLeaseSeconds, recovers: true},
+		{name: "agent pod deleted", play: func(s *stage) { deleteAgent(s, nil) }},
+		{name: "agent pod killed", play: func(s *stage) { deleteAgent(s, new(int64)) }, harms: true},
+		{name: "everything killed, then the operator back", play: killEverything, lease: protocol.MinLeaseSeconds, harms: true, recovers: true},
+	}
+}
+
+const (
+	operatorNamespace, operatorName = v1alpha1.OperatorNamespace, v1alpha1.OperatorName
+)
+
+func (s *stage) operatorPods() []corev1.Pod {
+	s.t.Helper()
+	list, err := world.Kube.CoreV1().Pods(operatorNamespace).List(s.ctx, metav1.ListOptions{})
+	s.must(err)
+	return list.Items
+}
+
+// killPods ends pods without a word: their processes get SIGKILL.
+func (s *stage) killPods(pods []corev1.Pod) {
+	s.t.Helper()
+	if len(pods) == 0 {
+		s.t.Fatal("no pods to kill")
+	}
+	for _, p := range pods {
+		s.must(world.Kube.CoreV1().Pods(p.Namespace).Delete(s.ctx, p.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64)}))
+	}
+}
+
+func (s *stage) patchOperator(patch string) {
+	s.t.Helper()
+	_, err := world.Kube.AppsV1().Deployments(operatorNamespace).Patch(s.ctx, operatorName, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	s.must(err)
+}
+
+// operators waits until so many operators run.
+func (s *stage) operators(n int) {
+	s.t.Helper()
+	if n > 0 {
+		s.must(world.WaitAvailable(s.ctx, operatorNamespace))
+	}
+	s.must(cluster.Wait(s.ctx, fmt.Sprint(n, " operators"), func() (bool, error) {
+		pods := s.operatorPods()
+		return len(pods) == n, fmt.Errorf("there are %d", len(pods))
+	}))
+}
+
+// backOperator brings the operator back when the row ends, however it ends.
+func (s *stage) backOperator() {
+	s.t.Cleanup(func() {
+		ctx, cancel := detached(s.ctx)
+		defer cancel()
+		if err := world.InstallOperator(ctx, func(string) {}); err != nil {
+			s.t.Errorf("install again: %v", err)
+		}
+	})
+}
+
+func killOperator(s *stage) {
+	s.live("operator", app)
+	s.mark(noExcuse)
+	s.killPods(s.operatorPods())
+	s.operators(1)
+	s.waitServed(app, false)
+	s.stop("operator")
+}
+
+// upgradeOperator rolls another operator out.
+func upgradeOperator(s *stage) {
+	s.live("upgrade", app)
+	s.mark(noExcuse)
+	s.backOperator()
+	s.patchOperator(fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{"rolled":%q}}}}}`, s.namespace))
+	s.operators(1)
+	s.waitServed(app, false)
+	s.waitState("upgrade", protocol.StateLive)
+	s.stop("upgrade")
+}
+
+// uninstallOperator takes everything of ours from the cluster: the Service first.
+func uninstallOperator(s *stage) {
+	s.live("uninstall", app)
+	s.mark(noExcuse)
+	s.backOperator()
+	s.must(world.Run(s.ctx, func(text string) { s.t.Log(text) }, "uninstall"))
+	s.waitServed(app, true)
+	s.waitRestored(app)
+	s.waitGone("uninstall")
+	s.must(world.InstallOperator(s.ctx, func(string) {}))
+}
+
+// revertAlone puts the Service back by what is written on it, without an operator.
+func revertAlone(s *stage) {
+	s.live("revert", app)
+	s.backOperator()
+	s.patchOperator(`{"spec":{"replicas":0}}`)
+	s.operators(0)
+	s.waitServed(app, false) // the agent goes on
+	s.mark(pinned)
+	s.must(s.editor.Process().Kill())
+	s.done()
+	s.waitServed(app, true) // and hands over
+	s.must(world.Run(s.ctx, func(text string) { s.t.Log(text) }, "revert", s.namespace+"/"+app))
+	s.waitRestored(app)
+	s.waitServed(app, true)
+	s.patchOperator(`{"spec":{"replicas":1}}`)
+	s.operators(1)
+}
+
+func (s *stage) agentPods() []corev1.Pod {
+	s.t.Helper()
+	list, err := world.Kube.CoreV1().Pods(s.namespace).List(s.ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=kubetunnel-operator"})
+	s.must(err)
+	return list.Items
+}
+
+// deleteAgent deletes the agent's pod, and the control's.
+func deleteAgent(s *stage, grace *int64) {
+	s.live("agent", app)
+	controls, err := world.Kube.CoreV1().Pods(s.namespace).List(s.ctx, metav1.ListOptions{LabelSelector: "app=" + bare})
+	s.must(err)
+	s.mark(noExcuse)
+	for _, p := range append(controls.Items, s.agentPods()...) {
+		s.must(world.Kube.CoreV1().Pods(s.namespace).Delete(s.ctx, p.Name, metav1.DeleteOptions{GracePeriodSeconds: grace}))
+	}
+	s.waitState("agent", protocol.StateReconnecting)
+	s.waitState("agent", protocol.StateLive)
+	s.waitServed(app, false)
+	s.stop("agent")
+}
+
+// killEverything kills server, agent and operator, and brings the operator back.
+func killEverything(s *stage) {
+	s.live("all", app)
+	s.mark(pinned)
+	s.backOperator()
+	controls, err := world.Kube.CoreV1().Pods(s.namespace).List(s.ctx, metav1.ListOptions{LabelSelector: "app=" + bare})
+	s.must(err)
+	s.patchOperator(`{"spec":{"replicas":0}}`)
+	s.killPods(s.operatorPods())
+	s.must(s.editor.Process().Kill())
+	s.killPods(append(controls.Items, s.agentPods()...))
+	s.done()
+	s.pause(of(time.Second, 10*time.Second))
+	s.patchOperator(`{"spec":{"replicas":1}}`)
+	s.operators(1)
+	s.waitRestored(app)
+	s.waitServed(app, true)
+}
