@@ -46,7 +46,7 @@ func FuzzQuestion(f *testing.F) {
 	f.Add(make([]byte, 12))
 	f.Add(bytes.Repeat([]byte{0xc0, 0x0c}, 20))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		s := &nameServer{cluster: failing{}, workstation: failing{}, log: slog.New(slog.DiscardHandler)}
+		s := &nameServer{cluster: failing{}, workstation: failing{}, hosts: newDestinations(Config{}), log: slog.New(slog.DiscardHandler)}
 		answer := s.answer(t.Context(), raw, true)
 		if answer == nil {
 			return
