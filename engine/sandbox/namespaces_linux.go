@@ -26,6 +26,8 @@ type namespaces struct {
 	cfg    Config
 	diag   *diagSocket
 	device string
+	// ipv6: the link takes IPv6 addresses.
+	ipv6 bool
 	// link is the descriptor of the pod's link, until there is a network behind it.
 	link *os.File
 	// memory is a folder in memory that only the sandbox sees, nil where there is none;
@@ -51,8 +53,9 @@ type namespaces struct {
 
 // variant is how the namespaces are made.
 type variant struct {
-	pid   bool
-	noTUN bool
+	pid    bool
+	noTUN  bool
+	noIPv6 bool
 }
 
 // NewNamespaces makes a sandbox of mode namespaces; an *UnavailableError says that
@@ -123,7 +126,7 @@ func (n *namespaces) build(ctx context.Context, how variant) error {
 	if n.memoryInside, err = memoryFolder(n.cfg.Dir); err != nil {
 		return err
 	}
-	setup := &initSetup{Proc: how.pid, NoTUN: how.noTUN, Memory: octets(n.memoryInside)}
+	setup := &initSetup{Proc: how.pid, NoTUN: how.noTUN, NoIPv6: how.noIPv6, Memory: octets(n.memoryInside)}
 	reply, err := n.super.request(ctx, initRequest{Op: opSetup, Setup: setup}, nil)
 	if err != nil {
 		closeAll(reply.files)
@@ -136,7 +139,7 @@ func (n *namespaces) build(ctx context.Context, how variant) error {
 	if len(reply.files) == 3 {
 		n.memory = reply.files[2]
 	}
-	n.device = reply.Device
+	n.device, n.ipv6 = reply.Device, reply.IPv6
 	n.link, n.diag = reply.files[0], &diagSocket{file: reply.files[1]}
 	n.enter, err = newEnterServer(n.cfg, starters{inside: n.startInside, outside: n.startOutside}, n.Environ, n.log)
 	return err
@@ -157,6 +160,9 @@ func (n *namespaces) Become(ctx context.Context, pod *Pod) error {
 		return ErrBecame
 	}
 	var err error
+	if !n.ipv6 {
+		pod = pod.withoutIPv6()
+	}
 	if n.folder, err = newPodFolder(n.cfg.Dir, pod); err != nil {
 		return err
 	}
@@ -253,6 +259,9 @@ func (n *namespaces) Limits() []string {
 	limits := namespacesLimits()
 	if !n.pidNamespace {
 		limits = append(limits, "This environment refuses a fresh /proc: process numbers are the workstation's, and its processes are seen.")
+	}
+	if !n.ipv6 {
+		limits = append(limits, "This machine's kernel has IPv6 turned off: the pod's IPv6 addresses are missing, and what has no IPv4 address is not reached.")
 	}
 	return limits
 }

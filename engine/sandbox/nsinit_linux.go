@@ -33,7 +33,7 @@ func (in *innerInit) handleNamespaces(m initMessage) {
 	case m.request.Op == opSetup && m.request.Setup != nil:
 		made, err := setUp(*m.request.Setup)
 		in.seen = in.seen || err == nil
-		reply.Step, reply.Device = made.step, made.device
+		reply.Step, reply.Device, reply.IPv6 = made.step, made.device, made.ipv6
 		in.answerRaw(reply, err, made.fds)
 	case m.request.Op == opBecome && m.request.Pod != nil:
 		var err error
@@ -73,6 +73,7 @@ func (in *innerInit) answerRaw(reply initReply, err error, fds []int) {
 // socket for questions about sockets, or the step that failed.
 type madeNamespaces struct {
 	step, device string
+	ipv6         bool
 	fds          []int
 }
 
@@ -94,7 +95,10 @@ func setUp(s initSetup) (made madeNamespaces, err error) {
 	if err != nil {
 		return made, err
 	}
-	made.fds, made.device = append(made.fds, fd), device
+	if s.NoIPv6 {
+		setIPv6(podLinkName, disableIPv6, "1")
+	}
+	made.fds, made.device, made.ipv6 = append(made.fds, fd), device, takesIPv6()
 	diag, err := openDiag()
 	if err != nil {
 		return made, err

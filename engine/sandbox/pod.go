@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -74,6 +75,13 @@ func (p *Pod) check() error {
 		}
 	}
 	return nil
+}
+
+// withoutIPv6 is the pod as a machine without IPv6 can show it.
+func (p *Pod) withoutIPv6() *Pod {
+	narrow := *p
+	narrow.Addresses = slices.DeleteFunc(slices.Clone(p.Addresses), func(a netip.Addr) bool { return a.Unmap().Is6() })
+	return &narrow
 }
 
 // addresses are the pod's, or the stand-in.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -93,9 +94,23 @@ func addressPodLink(addresses []netip.Addr) error {
 // quietIPv6 keeps the kernel from giving the link addresses of its own and from
 // asking for routers; where /proc/sys can't be written, nobody answers it.
 func quietIPv6(link string) {
-	for name, value := range map[string]string{"addr_gen_mode": "1", "accept_ra": "0", "accept_dad": "0"} {
-		_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+link+"/"+name, []byte(value), 0)
+	for name, value := range map[string]string{"addr_gen_mode": "1", "accept_ra": "0", "accept_dad": "0", disableIPv6: "0"} {
+		setIPv6(link, name, value)
 	}
+}
+
+// disableIPv6 is the kernel's setting that keeps a link without IPv6.
+const disableIPv6 = "disable_ipv6"
+
+func setIPv6(link, name, value string) {
+	_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+link+"/"+name, []byte(value), 0)
+}
+
+// takesIPv6 tells whether the pod's link can have IPv6 addresses: some machines'
+// kernels have been told to do without.
+func takesIPv6() bool {
+	off, err := os.ReadFile("/proc/sys/net/ipv6/conf/" + podLinkName + "/" + disableIPv6)
+	return err == nil && strings.TrimSpace(string(off)) == "0"
 }
 
 // openTUN makes a TUN device whose packets are whole TCP segments of up to 64 KiB,

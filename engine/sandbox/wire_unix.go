@@ -73,6 +73,8 @@ type initSetup struct {
 	Proc bool `json:"proc"`
 	// NoTUN makes a veth pair even where a TUN device could be had.
 	NoTUN bool `json:"noTUN,omitempty"`
+	// NoIPv6 turns IPv6 off, as on machines whose kernel has none.
+	NoIPv6 bool `json:"noIPv6,omitempty"`
 	// Memory is an empty folder on which a file system in memory is to be mounted, if any.
 	Memory octets `json:"memory,omitempty"`
 }
@@ -122,9 +124,10 @@ type initReply struct {
 	Error string `json:"error,omitempty"`
 	// NotFound: there is no such program.
 	NotFound bool `json:"notFound,omitempty"`
-	// Step is what opSetup or opBecome failed at, Device what the link is.
+	// Step is what opSetup or opBecome failed at, Device what the link is, IPv6 whether it takes IPv6 addresses.
 	Step   string `json:"step,omitempty"`
 	Device string `json:"device,omitempty"`
+	IPv6   bool   `json:"ipv6,omitempty"`
 	Exited bool   `json:"exited,omitempty"`
 	// Status is the exit code, 128 and the signal's number when a signal ended it.
 	Status int `json:"status,omitempty"`
