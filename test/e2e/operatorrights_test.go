@@ -20,6 +20,7 @@ var seldomUsed = map[string]string{
 	"get pods/portforward":                          "as above: the verb by which older API servers know a WebSocket",
 	"get pods/proxy":                                "as above",
 	"get pods":                                      "as above",
+	"delete intercepts.kubetunnel.dev":              "the lease of an engine that is gone for good ends after a minute: the faults' rows wait for that, in a cluster of their own",
 	"get statefulsets.apps":                         "the controller's own tests have such an app, and run as an admin",
 	"get jobs.batch":                                "an app that is a Job's is rare",
 	"get daemonsets.apps":                           "an app that is a DaemonSet's is rare",
