@@ -25,12 +25,16 @@ help: ## list what can be made
 .PHONY: build
 build: ## build tunnel-server, operator, agent and devcluster into bin/
 	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./server/cmd/tunnel-server
-	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/image/ ./operator/cmd/... ./examples/shop/web ./examples/shop/cart ./examples/shop/prices ./examples/shop/loadgen ./test/hostile ./test/e2e/faults/faultapp
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/image/ ./operator/cmd/... ./examples/shop/web ./examples/shop/cart ./examples/shop/prices ./examples/shop/loadgen ./test/hostile ./test/e2e/faults/faultapp
 	@cd test/devcluster && go build -trimpath -o ../../$(DEVCLUSTER) .
 
 .PHONY: images
 images: build ## build the images as tarballs into build/images/
 	@VERSION=$(VERSION) ./scripts/images.sh
+
+.PHONY: release-images
+release-images: build ## the image for amd64 and arm64, in build/release/; built twice, and compared
+	@VERSION=$(VERSION) LDFLAGS='$(LDFLAGS)' ./scripts/release-images.sh --check
 
 .PHONY: demo demo-keep
 demo: images $(DELVE) ## F5 on a real cluster, from nothing to nothing

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the images as tarballs into build/images/, from the static binaries in
-# bin/image/. An image's tag has a hash of what is in it, so that a cluster that runs
+# Builds the images as OCI archives into build/images/, from the static binaries in
+# bin/image/, for this machine's processor. An image's tag has a hash of what is in it, so that a cluster that runs
 # an older one takes the newer. build/images/refs tells them: each line is an image's
 # name, and its name with tag.
 set -euo pipefail
@@ -19,7 +19,7 @@ image() {
   for binary in "$@"; do files+=(--file "bin/image/$binary:/$binary"); done
   args+=(--user "$user" --entrypoint "$entrypoint" "${files[@]}")
   local hash
-  hash=$( (printf '%s\n' "${args[@]}"; cd bin/image; sha256sum "$@") | sha256sum | cut -c1-12)
+  hash=$( (printf '%s\n' oci "${args[@]}"; cd bin/image; sha256sum "$@") | sha256sum | cut -c1-12)
   local tar=$out/${name##*/}.tar ref=$name:$VERSION-$hash
   echo "$name $ref" >>"$refs"
   if [ ! -f "$tar" ] || ! grep -qsxF "$name $ref" "$out/refs"; then

@@ -30,7 +30,7 @@ for path in "$python" "$node" "${libraries[@]}"; do files+=(--file "$path:$path"
 for probe in probe probe-c probe.py probe.mjs; do files+=(--file "$out/$probe:/parity/$probe"); done
 files+=(--file "$stdlib:$stdlib" --file "$out/nsswitch.conf:/etc/nsswitch.conf:0644" --file "$out/host.conf:/etc/host.conf:0644")
 
-hash=$( (printf '%s\n' "${files[@]}"; sha256sum "$out"/probe* "$python" "$node" "${libraries[@]}") | sha256sum | cut -c1-12)
+hash=$( (printf '%s\n' oci "${files[@]}"; sha256sum "$out"/probe* "$python" "$node" "${libraries[@]}") | sha256sum | cut -c1-12)
 ref=parity.example/probe:$hash
 if [ ! -f "$out/image.tar" ] || ! grep -qsxF "image $ref" "$out/built"; then
   rm -f "$out/built"

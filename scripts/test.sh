@@ -23,6 +23,7 @@ stage "each system that workstations have" cross
 stage "unit tests, with the race detector" test-go
 stage "fuzz targets, 5 s each" fuzz FUZZTIME=5s
 stage "the operator's controller on a real cluster" test-operator
+stage "the image for release, built twice" release-images
 stage "the Helm chart, by the real Helm on a real cluster" test-chart
 stage "end-to-end tests on a real cluster" test-e2e
 stage "parity of a session with a pod" parity

@@ -162,7 +162,8 @@ func imageCommand() *cobra.Command {
 	f.StringArrayVar(&spec.Env, "env", nil, "NAME=value")
 	f.StringArrayVar(&spec.Expose, "expose", nil, "port[/protocol]")
 	f.StringArrayVar(&spec.Entrypoint, "entrypoint", nil, "one word of the command line")
-	f.StringArrayVar(&spec.Files, "file", nil, "SRC:DST[:MODE]; a folder with all that is in it, too")
+	f.StringArrayVar(&spec.Files, "file", nil, "SRC:DST[:MODE]; a folder with all that is in it, too; {arch} in SRC is the processor")
+	f.StringSliceVar(&spec.Archs, "arch", nil, "processors: amd64, arm64 (default: this machine's)")
 	_ = cmd.MarkFlagRequired("ref")
 	_ = cmd.MarkFlagRequired("out")
 	return cmd

@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
 )
 
 func write(t *testing.T, path string, mode os.FileMode) {
@@ -52,6 +56,70 @@ func TestTheSameInputGivesTheSameBytes(t *testing.T) {
 	if !bytes.Equal(built[0], built[1]) {
 		t.Error("two builds of the same files differ")
 	}
+}
+
+func TestAnArchiveHasAnImageForEachProcessor(t *testing.T) {
+	dir := t.TempDir()
+	for _, arch := range []string{"amd64", "arm64"} {
+		write(t, filepath.Join(dir, arch, "prog"), 0o600)
+	}
+	out := filepath.Join(dir, "out.tar")
+	spec := Spec{
+		Ref: "example.test/image:1", User: "65532:65532", Entrypoint: []string{"/prog"},
+		Files: []string{dir + "/{arch}/prog:/prog"}, Archs: []string{"amd64", "arm64"},
+	}
+	if err := Write(spec, out); err != nil {
+		t.Fatal(err)
+	}
+	for i, found := range images(t, out, "example.test/image:1") {
+		config, err := found.ConfigFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := config; c.Architecture != spec.Archs[i] || c.OS != "linux" || c.Config.User != "65532:65532" || len(c.RootFS.DiffIDs) != 1 {
+			t.Errorf("image %d: %+v", i, c)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, ".image-*")); err != nil || len(left) > 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
+// images are those of an archive that has one name.
+func images(t *testing.T, path, ref string) []v1.Image {
+	t.Helper()
+	dir := t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), "tar", "-C", dir, "-xf", path).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	outer, err := layout.ImageIndexFromPath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	named, err := outer.IndexManifest()
+	if err != nil || len(named.Manifests) != 1 || named.Manifests[0].Annotations[containerName] != ref {
+		t.Fatalf("%+v, %v", named, err)
+	}
+	index, err := outer.ImageIndex(named.Manifests[0].Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []v1.Image
+	for _, m := range manifest.Manifests {
+		img, err := index.Image(m.Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, img)
+	}
+	if len(all) < 2 {
+		t.Fatalf("%d images", len(all))
+	}
+	return all
 }
 
 func TestALayerHoldsFilesWithTheirFolders(t *testing.T) {
