@@ -28,6 +28,7 @@ var seldomUsed = map[string]string{
 	"delete secrets":                                "when two makings of one agent have met, the second one's key is removed by name",
 	"update roles.rbac.authorization.k8s.io":        "an agent's pod that was replaced under a session is named in the Role anew",
 	"update rolebindings.rbac.authorization.k8s.io": "a binding that a former operator has made in the same moment is brought up to date",
+	"create leases.coordination.k8s.io":             "the lease is installed; it is made anew when somebody has removed it",
 	"patch events.events.k8s.io":                    "the same Event again, within minutes, is counted in the first one",
 	"list services":                                 streamed,
 	"list deployments.apps":                         streamed,
