@@ -5,6 +5,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -44,7 +45,10 @@ func (s *stage) killPods(pods []corev1.Pod) {
 		s.t.Fatal("no pods to kill")
 	}
 	for _, p := range pods {
-		s.must(world.Kube.CoreV1().Pods(p.Namespace).Delete(s.ctx, p.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64)}))
+		err := world.Kube.CoreV1().Pods(p.Namespace).Delete(s.ctx, p.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64)})
+		if !apierrors.IsNotFound(err) { // it was on its way out, and is gone
+			s.must(err)
+		}
 	}
 }
 
@@ -54,9 +58,27 @@ func (s *stage) patchOperator(patch string) {
 	s.must(err)
 }
 
-// operators waits until so many operators run.
-func (s *stage) operators(n int) {
+// replicas is how many operators are wanted.
+func (s *stage) replicas() int {
 	s.t.Helper()
+	d, err := world.Kube.AppsV1().Deployments(operatorNamespace).Get(s.ctx, operatorName, metav1.GetOptions{})
+	s.must(err)
+	if d.Spec.Replicas == nil {
+		return 1
+	}
+	return int(*d.Spec.Replicas)
+}
+
+// scaleOperator asks for so many operators.
+func (s *stage) scaleOperator(n int) {
+	s.t.Helper()
+	s.patchOperator(fmt.Sprintf(`{"spec":{"replicas":%d}}`, n))
+}
+
+// operators waits until as many operators run as are wanted, and no others.
+func (s *stage) operators() {
+	s.t.Helper()
+	n := s.replicas()
 	if n > 0 {
 		s.must(world.WaitAvailable(s.ctx, operatorNamespace))
 	}
@@ -81,7 +103,7 @@ func killOperator(s *stage) {
 	s.live("operator", app)
 	s.mark(noExcuse)
 	s.killPods(s.operatorPods())
-	s.operators(1)
+	s.operators()
 	s.waitServed(app, false)
 	s.stop("operator")
 }
@@ -92,7 +114,7 @@ func upgradeOperator(s *stage) {
 	s.mark(noExcuse)
 	s.backOperator()
 	s.patchOperator(fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{"rolled":%q}}}}}`, s.namespace))
-	s.operators(1)
+	s.operators()
 	s.waitServed(app, false)
 	s.waitState("upgrade", protocol.StateLive)
 	s.stop("upgrade")
@@ -114,8 +136,9 @@ func uninstallOperator(s *stage) {
 func revertAlone(s *stage) {
 	s.live("revert", app)
 	s.backOperator()
-	s.patchOperator(`{"spec":{"replicas":0}}`)
-	s.operators(0)
+	wanted := s.replicas()
+	s.scaleOperator(0)
+	s.operators()
 	s.waitServed(app, false) // the agent goes on
 	s.mark(pinned)
 	s.must(s.editor.Process().Kill())
@@ -124,8 +147,8 @@ func revertAlone(s *stage) {
 	s.must(world.Run(s.ctx, func(text string) { s.t.Log(text) }, "revert", s.namespace+"/"+app))
 	s.waitRestored(app)
 	s.waitServed(app, true)
-	s.patchOperator(`{"spec":{"replicas":1}}`)
-	s.operators(1)
+	s.scaleOperator(wanted)
+	s.operators()
 }
 
 func (s *stage) agentPods() []corev1.Pod {
@@ -157,14 +180,15 @@ func killEverything(s *stage) {
 	s.backOperator()
 	controls, err := world.Kube.CoreV1().Pods(s.namespace).List(s.ctx, metav1.ListOptions{LabelSelector: "app=" + bare})
 	s.must(err)
-	s.patchOperator(`{"spec":{"replicas":0}}`)
+	wanted := s.replicas()
+	s.scaleOperator(0)
 	s.killPods(s.operatorPods())
 	s.must(s.editor.Process().Kill())
 	s.killPods(append(controls.Items, s.agentPods()...))
 	s.done()
 	s.pause(of(time.Second, 10*time.Second))
-	s.patchOperator(`{"spec":{"replicas":1}}`)
-	s.operators(1)
+	s.scaleOperator(wanted)
+	s.operators()
 	s.waitRestored(app)
 	s.waitServed(app, true)
 }
