@@ -80,7 +80,7 @@ func (in *innerInit) run() int {
 	endings := make(chan os.Signal, 1)
 	// A terminal's Ctrl-C and a closed terminal are tunnel-server's to answer. They are taken
 	// and dropped: to ignore them would be inherited by every process here. SIGTERM is meant for us.
-	signal.Notify(make(chan os.Signal), syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
 	signal.Notify(endings, syscall.SIGTERM)
 
 	requests := make(chan initMessage)

@@ -40,5 +40,5 @@ func different(before, after *corev1.Service) error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("Service %s/%s was %s\n and is %s", before.Namespace, before.Name, b, a)
+	return fmt.Errorf("the Service %s/%s was %s\n and is %s", before.Namespace, before.Name, b, a)
 }
