@@ -10,7 +10,7 @@ import (
 func networkRows() []*row {
 	return []*row{
 		{name: "network cut for 3 s", play: func(s *stage) { cutFor(s, 3*time.Second) }},
-		{name: "network cut for 60 s", play: func(s *stage) { cutFor(s, time.Minute) }, long: true, recovers: true, lease: 300, last: 5 * time.Minute},
+		{name: "network cut for 60 s", play: func(s *stage) { cutFor(s, time.Minute) }, long: true, recovers: true, lease: 300, calls: 5 * time.Minute, last: 10 * time.Minute},
 		{name: "network cut while a call is held", play: heldThroughCut, recovers: true, lease: 300, calls: 5 * time.Minute, last: 10 * time.Minute},
 		{name: "network loses packets", play: lossy},
 		{name: "network cut for good", play: cutForGood, lease: protocol.MinLeaseSeconds, recovers: true},
