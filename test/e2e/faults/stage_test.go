@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 
+	"github.com/kubetunnel/kubetunnel/engine/private"
 	"github.com/kubetunnel/kubetunnel/protocol"
 	"github.com/kubetunnel/kubetunnel/server/servertest"
 	"github.com/kubetunnel/kubetunnel/test/cluster"
@@ -69,11 +69,11 @@ func raise(t *testing.T, r *row) *stage {
 		}
 	})
 	// Servers take away what killed ones have left, but not those of other rows.
-	var err error
-	s.temporary, err = os.MkdirTemp("", "kt") // short: there are Unix sockets in it
+	folder, err := private.New()
 	s.must(err)
+	s.temporary = folder.Path()
 	t.Cleanup(func() {
-		if err := os.RemoveAll(s.temporary); err != nil {
+		if err := folder.Remove(); err != nil {
 			t.Error(err)
 		}
 	})
