@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -71,8 +72,9 @@ func (c *candidate) term(ctx context.Context, act func(context.Context, func() b
 	election, resign := context.WithCancel(context.WithoutCancel(ctx))
 	defer resign()
 	elected, over := make(chan context.Context, 1), make(chan struct{})
+	lock := &dated{Interface: c.lock}
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock: c.lock, Name: v1alpha1.OperatorName, ReleaseOnCancel: true,
+		Lock: lock, Name: v1alpha1.OperatorName, ReleaseOnCancel: true,
 		LeaseDuration: c.times.valid, RenewDeadline: c.times.renew, RetryPeriod: c.times.retry,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(leading context.Context) { elected <- leading },
@@ -91,7 +93,7 @@ func (c *candidate) term(ctx context.Context, act func(context.Context, func() b
 	case <-ctx.Done():
 	case leading := <-elected:
 		err = actWhile(ctx, leading, func(ctx context.Context) error {
-			return act(ctx, func() bool { return c.holds(elector) })
+			return act(ctx, func() bool { return elector.IsLeader() && c.holds(lock) })
 		})
 		if leading.Err() != nil && ctx.Err() == nil {
 			c.log.Warn("the lease was lost; standing by")
@@ -111,7 +113,41 @@ func actWhile(ctx, leading context.Context, act func(context.Context) error) err
 
 // holds tells whether the lease is held by now, by this machine's monotonic clock, and
 // before the elector has noticed: a process that was frozen may have lost it meanwhile.
-// It says so a retry early, for what is begun on its word takes time too.
-func (c *candidate) holds(elector *leaderelection.LeaderElector) bool {
-	return elector.IsLeader() && elector.Check(-c.times.retry) == nil
+// It says no a retry early, for what is begun on its word takes time too.
+func (c *candidate) holds(lock *dated) bool {
+	return time.Since(lock.renewed()) < c.times.valid-c.times.retry
+}
+
+// dated notes when the lease was last asked for with success: it is valid from then on,
+// whenever the answer came. (The elector's own Check reads its time without a lock.)
+type dated struct {
+	resourcelock.Interface
+
+	mu sync.Mutex
+	at time.Time
+}
+
+// Create makes the lease.
+func (d *dated) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return d.note(time.Now(), d.Interface.Create(ctx, record))
+}
+
+// Update takes the lease, renews it or gives it up.
+func (d *dated) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return d.note(time.Now(), d.Interface.Update(ctx, record))
+}
+
+func (d *dated) note(asked time.Time, err error) error {
+	if err == nil {
+		d.mu.Lock()
+		d.at = asked
+		d.mu.Unlock()
+	}
+	return err
+}
+
+func (d *dated) renewed() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.at
 }
