@@ -9,7 +9,7 @@ import (
 // inside are questions to a shell in a session on cart, and what the pod would say.
 var inside = []struct{ name, script, want string }{
 	{"host name", "hostname", "kt-"},
-	{"host name in /etc/hosts", "grep -c $(hostname) /etc/hosts", "1"},
+	{"host name in /etc/hosts", "grep -m1 -c $(hostname) /etc/hosts", "1"},
 	{"short name", "getent hosts prices", "prices." + shop + ".svc.cluster.local"},
 	{"name in another namespace", "getent hosts kubernetes.default", "kubernetes.default.svc.cluster.local"},
 	{"no such name", "getent hosts nowhere || echo unknown", "unknown"},
