@@ -125,7 +125,9 @@ func overOf(before Memory, now map[types.UID]ClientMemory, at time.Time) (over [
 		if _, still := now[uid]; still || !m.Begun {
 			continue
 		}
-		n := Notice{Type: corev1.EventTypeNormal, Reason: eventEnded, About: m.About, Lasted: at.Sub(m.Since).Round(time.Second), Counters: m.Counters}
+		// The object's age is in whole seconds: less than one is told as one.
+		lasted := max(at.Sub(m.Since).Round(time.Second), time.Second)
+		n := Notice{Type: corev1.EventTypeNormal, Reason: eventEnded, About: m.About, Lasted: lasted, Counters: m.Counters}
 		n.Note = fmt.Sprintf("the intercept by %s has ended after %s: the workstation took %d connections, the app's own pods %d", n.About.who(), n.Lasted, m.Counters.Connections, m.Counters.Origin)
 		over = append(over, n)
 	}

@@ -47,7 +47,7 @@ func TestExecAtATerminalHasATerminalOfItsOwn(t *testing.T) {
 	e := openEditor(ctx, t)
 	runCart(ctx, t, e, "terminal")
 	screen, err := pty.StartWithSize(execute(ctx, "--session", "terminal", "--", "sh", "-c",
-		`trap 'echo interrupted; exit 3' INT; test -t 0 && stty size; echo currency $CURRENCY; read line; echo "read $line"; sleep 1000`),
+		`trap 'echo interrupted; exit 3' INT; test -t 0 && stty size; echo currency $CURRENCY; read line; echo "read $line"; while :; do sleep 0.1; done`),
 		&pty.Winsize{Rows: 33, Cols: 111})
 	if err != nil {
 		t.Fatal(err)
