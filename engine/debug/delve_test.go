@@ -103,15 +103,11 @@ func TestDelveBreakpointWithThePodsEnvironment(t *testing.T) {
 	}
 	e.call("continue", map[string]any{"threadId": thread})
 	e.event("terminated")
-	for _, want := range []string{
+	e.told(
 		`env FROM_POD="pod value" set=true`, `env FROM_USER="user" set=true`, `env BOTH="user" set=true`, `env GONE="" set=false`,
 		`env GOFLAGS="-mod=vendor -tags=hostile" set=true`, `env GOPATH="/nonexistent/go" set=true`,
-		`env HOME=` + strconv.Quote(os.Getenv("HOME")), "answer 42",
-	} {
-		if !strings.Contains(e.output.String(), want) {
-			t.Errorf("the program does not say %q, but:\n%s", want, e.output.String())
-		}
-	}
+		`env HOME=`+strconv.Quote(os.Getenv("HOME")), "answer 42",
+	)
 	e.call("disconnect", map[string]any{})
 	reason, code := s.waitDone(t)
 	if code == nil || *code != 3 {

@@ -189,6 +189,16 @@ func (e *editor) says(text string) {
 	e.wait("output "+text, func(*message) bool { return strings.Contains(e.output.String(), text) })
 }
 
+// told checks that the debug console holds each text.
+func (e *editor) told(texts ...string) {
+	e.t.Helper()
+	for _, want := range texts {
+		if !strings.Contains(e.output.String(), want) {
+			e.t.Errorf("the program does not say %q, but:\n%s", want, e.output.String())
+		}
+	}
+}
+
 // wait takes the first message that meets a condition.
 func (e *editor) wait(what string, meets func(*message) bool) *message {
 	e.t.Helper()
