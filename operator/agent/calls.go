@@ -92,20 +92,40 @@ func (cs *calls) which(wanted func(*call) bool) []*call {
 	return found
 }
 
+// restLimits are after how long without a byte a call that was answered is let go of, by
+// the side that has it; 0: never.
+type restLimits struct{ workstation, origin time.Duration }
+
+func (p restLimits) with(c *call) time.Duration {
+	if c.client != nil {
+		return p.workstation
+	}
+	return p.origin
+}
+
 // part lets go of calls that are idle: answered, and without a byte for some
-// time, as kept-alive connections between two requests are. The serving side sees
-// the caller's end, and may still answer; the caller sees an end in good order.
-func (cs *calls) part(after time.Duration, resting bool) {
-	for _, c := range cs.which(func(c *call) bool { return c.by != nil && (resting || c.client != nil) }) {
-		c.by.part(after)
-	}
-	for _, c := range cs.which(func(c *call) bool { return c.by == nil && c.settled && !c.parted }) {
-		if !idle(c.conn, after) {
-			continue
-		}
+// time, as kept-alive connections between two requests are.
+func (cs *calls) part(p restLimits) {
+	var after time.Duration
+	for _, c := range cs.which(func(c *call) bool { return p.with(c) > 0 && !c.parted && (c.by != nil || c.settled) }) {
 		cs.mu.Lock()
-		c.parted = true
+		after = p.with(c)
 		cs.mu.Unlock()
-		_ = c.conn.CloseRead()
+		switch {
+		case c.by != nil:
+			c.by.part(after)
+		case idle(c.conn, after):
+			cs.mu.Lock()
+			c.parted = true
+			cs.mu.Unlock()
+			sayGoodbye(c.conn)
+		}
 	}
+}
+
+// sayGoodbye ends an idle connection, the caller's way first: what it would say until it
+// hears of the end is lost, and by way of the serving side it would hear later.
+func sayGoodbye(conn *net.TCPConn) {
+	_ = conn.CloseWrite()
+	_ = conn.CloseRead()
 }

@@ -27,13 +27,14 @@ func (d *drain) result() (done bool, cut int64) {
 
 // startDrain begins to drain.
 func (a *Agent) startDrain(limit time.Duration) *drain {
+	quiet := a.cfg.times.quiet
 	ctx, cancel := context.WithCancel(a.ctx)
 	d := &drain{stop: cancel}
 	a.leaving.Store(true)
 	a.group.Go(func() {
 		defer cancel()
 		a.reconsider()
-		left := a.await(ctx, limit, a.calls.workstations, false)
+		left := a.await(ctx, limit, a.calls.workstations, restLimits{workstation: quiet})
 		if ctx.Err() != nil {
 			return
 		}
@@ -45,22 +46,27 @@ func (a *Agent) startDrain(limit time.Duration) *drain {
 		d.mu.Unlock()
 		a.signal.Notify()
 		// The origin's calls are nobody's to cut, but the pod that carries them is
-		// about to go: the idle ones are let go of.
-		a.await(ctx, limit, a.calls.all, true)
+		// about to go: the idle ones are let go of. Who goes on to call may be about to, and
+		// most of those end by themselves.
+		a.await(ctx, limit, a.calls.all, restLimits{workstation: quiet, origin: restFactor * quiet})
 	})
 	return d
 }
 
+// restFactor is how much longer than the workstation's a call of the origin's must rest
+// until it is let go of.
+const restFactor = 4
+
 // await waits until no such call is open, letting go of idle ones, and gives what
 // is left when the time is over or ctx ends. Connections that rest between two
 // requests are let go of last, if at all: most hear with an answer that they should go.
-func (a *Agent) await(ctx context.Context, limit time.Duration, open func() []*call, resting bool) (left []*call) {
+func (a *Agent) await(ctx context.Context, limit time.Duration, open func() []*call, idle restLimits) (left []*call) {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	tick := time.NewTicker(drainPoll)
 	defer tick.Stop()
 	for {
-		a.calls.part(a.cfg.times.quiet, resting)
+		a.calls.part(idle)
 		if left = open(); len(left) == 0 {
 			return nil
 		}
@@ -89,7 +95,8 @@ func (a *Agent) finish() {
 		pause(a.ctx, a.cfg.times.linger)
 	}
 	a.closePorts()
-	for _, c := range a.await(a.ctx, a.cfg.times.finish, a.calls.all, true) {
+	quiet := a.cfg.times.quiet
+	for _, c := range a.await(a.ctx, a.cfg.times.finish, a.calls.all, restLimits{workstation: quiet, origin: quiet}) {
 		c.cut()
 	}
 }

@@ -35,7 +35,7 @@ func (c *conversation) part(after time.Duration) {
 		c.streams.part()
 	case c.busy && !c.whole, !idle(c.call.conn, after):
 	case c.whole:
-		_ = c.call.conn.CloseRead()
+		sayGoodbye(c.call.conn)
 	case c.restsLocked():
 		c.over = true
 		c.poke()

@@ -338,7 +338,7 @@ func TestRequestThatWaitsIsNotTakenForRest(t *testing.T) {
 	<-asked
 	began := time.Now()
 	eventually(t, "some time has passed", func() bool {
-		w.agent.calls.part(time.Millisecond, true)
+		w.agent.calls.part(restLimits{time.Millisecond, time.Millisecond})
 		return time.Since(began) > 50*time.Millisecond
 	})
 	close(release)

@@ -12,6 +12,8 @@ import "github.com/kubetunnel/kubetunnel/engine/tunnel"
 type Desired struct {
 	// Generation grows with each change; Observed repeats it.
 	Generation int64 `json:"generation"`
+	// Term is that of the operator's leadership; it grows from one leader to the next.
+	Term int64 `json:"term,omitempty"`
 	// Ports are all ports of the Service.
 	Ports []Port `json:"ports"`
 	// Clients are the engines that may attach. A client that is no longer named is withdrawn at once.

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net"
 	"reflect"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,6 +53,12 @@ func (a *fakeAgent) last() Desired {
 	return a.applied[len(a.applied)-1]
 }
 
+func (a *fakeAgent) words() []Desired {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.applied)
+}
+
 func newKey(t *testing.T) tunnel.PrivateKey {
 	t.Helper()
 	key, err := tunnel.GenerateKey()
@@ -93,10 +101,10 @@ func (w *watcher) notify() {
 	}
 }
 
-func open(t *testing.T, addr string, key tunnel.PrivateKey, peer tunnel.PublicKey) (*Link, *watcher) {
+func open(t *testing.T, addr string, key tunnel.PrivateKey, peer tunnel.PublicKey, term ...int64) (*Link, *watcher) {
 	t.Helper()
 	w := &watcher{ch: make(chan struct{}, 1)}
-	link := Dial(Options{Address: addr, Key: key, Peer: peer, Changed: w.notify})
+	link := Dial(Options{Address: addr, Key: key, Peer: peer, Term: append(term, 0)[0], Changed: w.notify})
 	t.Cleanup(link.Close)
 	return link, w
 }
@@ -188,6 +196,52 @@ func TestTheAgentHoldsOnToDesiredAndTheNewestOperatorWins(t *testing.T) {
 	if got := agent.last(); got.DrainMillis != 7 || got.Draining {
 		t.Fatalf("agent has %+v", got)
 	}
+}
+
+// A former leader that slept through the loss of its lease may still reach the agent once.
+func TestTheWordOfAFormerTermIsNotTaken(t *testing.T) {
+	agentKey, operatorKey := newKey(t), newKey(t)
+	agent := &fakeAgent{}
+	addr, _ := serve(t, "127.0.0.1:0", agentKey, operatorKey.Public(), agent)
+	leader, w := open(t, addr, operatorKey, agentKey.Public(), 6)
+	leader.Set(Desired{DrainMillis: 6})
+	w.until(t, leader, "the leader's word", func(s State) bool { return s.Current })
+
+	// It dials once: whether it leads is asked before each attempt.
+	var dials atomic.Int32
+	refused := &watcher{ch: make(chan struct{}, 1)}
+	former := Dial(Options{Address: addr, Key: operatorKey, Peer: agentKey.Public(), Term: 5, Changed: refused.notify, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		if dials.Add(1) > 1 {
+			refused.notify()
+			return nil, errors.New("not the leader")
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}})
+	defer former.Close()
+	former.Set(Desired{DrainMillis: 5})
+	refused.until(t, former, "the former leader is refused", func(State) bool { return dials.Load() > 1 })
+	w.until(t, leader, "the leader is back", func(s State) bool { return s.Connected })
+	leader.Set(Desired{DrainMillis: 7})
+	w.until(t, leader, "the leader's next word", func(s State) bool { return s.Current })
+	for _, d := range agent.words() {
+		if d.Term != 6 {
+			t.Errorf("the agent has taken %+v", d)
+		}
+	}
+}
+
+// Terms are counted anew when somebody has deleted the Lease.
+func TestALowerTermIsTakenWhenNobodyIsThere(t *testing.T) {
+	agentKey, operatorKey := newKey(t), newKey(t)
+	agent := &fakeAgent{}
+	addr, _ := serve(t, "127.0.0.1:0", agentKey, operatorKey.Public(), agent)
+	old, w := open(t, addr, operatorKey, agentKey.Public(), 6)
+	old.Set(Desired{DrainMillis: 6})
+	w.until(t, old, "the old leader's word", func(s State) bool { return s.Current })
+	old.Close()
+	next, w := open(t, addr, operatorKey, agentKey.Public(), 1)
+	next.Set(Desired{DrainMillis: 1})
+	w.until(t, next, "the new leader's word", func(s State) bool { return s.Current })
 }
 
 func TestStrangersAreRefused(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 // Times of the channel. Heartbeats are for a peer's node that vanished without a
 // word; a process that dies is noticed by its closed connection.
 const (
-	heartbeatEvery   = time.Second
-	silenceLimit     = 5 * time.Second
+	heartbeatEvery   = 500 * time.Millisecond
+	silenceLimit     = 2 * time.Second
 	handshakeTimeout = 5 * time.Second
 	writeTimeout     = 5 * time.Second
 )
@@ -51,8 +51,8 @@ func send(ctx context.Context, conn net.Conn, src source) error {
 	}
 }
 
-// receive hands each frame to take until the connection fails or goes silent.
-func receive(conn net.Conn, take func(frame)) error {
+// receive hands each frame to take until that refuses one, or the connection fails or goes silent.
+func receive(conn net.Conn, take func(frame) error) error {
 	for {
 		if err := conn.SetReadDeadline(time.Now().Add(silenceLimit)); err != nil {
 			return err
@@ -61,13 +61,15 @@ func receive(conn net.Conn, take func(frame)) error {
 		if err != nil {
 			return err
 		}
-		take(f)
+		if err := take(f); err != nil {
+			return err
+		}
 	}
 }
 
 // converse sends and receives on conn until one side fails or ctx ends, then
 // closes it and returns when the sending goroutine has ended.
-func converse(ctx context.Context, conn net.Conn, src source, take func(frame)) error {
+func converse(ctx context.Context, conn net.Conn, src source, take func(frame) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// A closed connection is what ends both loops.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"reflect"
 	"sync"
 	"syscall"
@@ -32,6 +33,8 @@ type Options struct {
 	// Key is the operator's, Peer the agent's.
 	Key  tunnel.PrivateKey
 	Peer tunnel.PublicKey
+	// Term is said with each Desired.
+	Term int64
 	// Changed is called after each change of State, never concurrently with itself. It must not block.
 	Changed func()
 	// Dial replaces the ordinary dialer.
@@ -67,6 +70,7 @@ type Link struct {
 	mu      sync.Mutex
 	desired *Desired
 	state   State
+	heardAt time.Time // when the last frame came
 }
 
 // Dial begins to keep a connection to an agent. It returns at once.
@@ -87,6 +91,7 @@ func Dial(options Options) *Link {
 // something has changed. It begins with the clock, so that an agent that served a
 // former operator does not take an old word for a new one.
 func (c *Link) Set(d Desired) {
+	d.Term = c.options.Term
 	c.mu.Lock()
 	if c.desired == nil {
 		d.Generation = time.Now().UnixNano()
@@ -158,11 +163,10 @@ func (c *Link) once(ctx context.Context) (answered bool, err error) {
 		_ = raw.Close()
 		return false, fmt.Errorf("agent at %s: %w", c.options.Address, err)
 	}
-	err = converse(ctx, conn, c.outgoing(), func(f frame) {
-		if f.Observed != nil {
-			answered = true
-			c.heard(*f.Observed)
-		}
+	err = converse(ctx, conn, c.outgoing(), func(f frame) error {
+		c.hear(f)
+		answered = answered || f.Observed != nil
+		return nil
 	})
 	return answered, fmt.Errorf("control connection to %s: %w", c.options.Address, err)
 }
@@ -183,20 +187,29 @@ func (c *Link) outgoing() source {
 	}
 }
 
-func (c *Link) heard(o Observed) {
+func (c *Link) hear(f frame) {
 	c.mu.Lock()
-	c.state = State{
-		Connected: true, Observed: &o, ReceivedAt: time.Now(),
-		Current: c.desired != nil && o.Generation == c.desired.Generation,
+	c.heardAt = time.Now()
+	if o := f.Observed; o != nil {
+		c.state = State{
+			Connected: true, Observed: o, ReceivedAt: c.heardAt,
+			Current: c.desired != nil && o.Generation == c.desired.Generation,
+		}
 	}
 	c.mu.Unlock()
-	c.options.Changed()
+	if f.Observed != nil {
+		c.options.Changed()
+	}
 }
 
 func (c *Link) lost(err error) {
 	c.mu.Lock()
 	if c.state.LostAt.IsZero() {
 		c.state.LostAt = time.Now()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			// Of an agent that went silent, it is lost since it was last heard.
+			c.state.LostAt = c.heardAt
+		}
 	}
 	changed := c.state.Connected || c.state.Err == nil
 	c.state.Connected, c.state.Current, c.state.Err = false, false, err

@@ -18,10 +18,14 @@ import (
 // key yet: anyone in the cluster may reach the control port.
 const maxHandshakes = 16
 
+// errFormerTerm: an operator that has lost its leadership, and was asleep meanwhile,
+// spoke into its successor's conversation.
+var errFormerTerm = errors.New("the operator's term is over")
+
 // Serve answers the operator on listener until ctx ends or the listener fails.
 // Only the holder of the operator's key is let in, and of several connections the
 // newest: a restarted operator must not wait for its former self's connection to
-// time out. Serve closes the listener and returns when all of its goroutines have
+// time out. But the word of one that has displaced an operator of a later term is not taken. Serve closes the listener and returns when all of its goroutines have
 // ended; the error is nil when ctx was the reason.
 func Serve(ctx context.Context, listener net.Listener, key tunnel.PrivateKey, operator tunnel.PublicKey, agent Agent) error {
 	return ServeLogged(ctx, listener, key, operator, agent, slog.New(slog.DiscardHandler))
@@ -64,6 +68,17 @@ type server struct {
 type talk struct {
 	conn net.Conn
 	done chan struct{}
+	// term is the latest that was spoken in, or that this connection has displaced. It is
+	// its goroutine's until done is closed.
+	term int64
+}
+
+func (m *talk) admit(d *Desired) error {
+	if d.Term < m.term {
+		return fmt.Errorf("%w: %d, of %d", errFormerTerm, d.Term, m.term)
+	}
+	m.term = d.Term
+	return nil
 }
 
 func (s *server) accept(ctx context.Context, listener net.Listener) error {
@@ -104,10 +119,15 @@ func (s *server) handle(ctx context.Context, raw net.Conn) {
 	defer close(me.done)
 	s.takeOver(me)
 	s.log.Info("operator connected", "from", raw.RemoteAddr().String())
-	err = converse(ctx, conn, s.observed(), func(f frame) {
-		if f.Desired != nil {
-			s.agent.Apply(*f.Desired)
+	err = converse(ctx, conn, s.observed(), func(f frame) error {
+		if f.Desired == nil {
+			return nil
 		}
+		if err := me.admit(f.Desired); err != nil {
+			return err
+		}
+		s.agent.Apply(*f.Desired)
+		return nil
 	})
 	s.log.Info("operator's connection ended", "from", raw.RemoteAddr().String(), "reason", err)
 }
@@ -118,9 +138,16 @@ func (s *server) takeOver(me *talk) {
 	former := s.newest
 	s.newest = me
 	s.mu.Unlock()
-	if former != nil {
+	if former == nil {
+		return
+	}
+	select {
+	case <-former.done:
+		// Terms begin anew with a new Lease: only who is there is compared with.
+	default:
 		_ = former.conn.Close()
 		<-former.done
+		me.term = former.term
 	}
 }
 

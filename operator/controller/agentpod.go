@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -109,7 +110,7 @@ func (b blueprint) podTemplate() corev1.PodTemplateSpec {
 		EnableServiceLinks:            &no,
 		NodeSelector:                  from.Spec.NodeSelector,
 		Affinity:                      nodeAffinity(from.Spec.Affinity),
-		Tolerations:                   from.Spec.Tolerations,
+		Tolerations:                   leavesLostNodes(from.Spec.Tolerations),
 		ImagePullSecrets:              from.Spec.ImagePullSecrets,
 		RuntimeClassName:              from.Spec.RuntimeClassName,
 		HostAliases:                   from.Spec.HostAliases,
@@ -128,6 +129,17 @@ func (b blueprint) podTemplate() corev1.PodTemplateSpec {
 		t.Spec.SecurityContext.Sysctls = []corev1.Sysctl{{Name: "net.ipv4.ip_unprivileged_port_start", Value: "0"}}
 	}
 	return t
+}
+
+// leavesLostNodes lets Kubernetes make another agent as soon as it takes the node for
+// lost, and not five minutes later: a session outlives that, an hour's lease or not.
+func leavesLostNodes(of []corev1.Toleration) []corev1.Toleration {
+	for _, taint := range []string{corev1.TaintNodeUnreachable, corev1.TaintNodeNotReady} {
+		of = append(slices.Clip(of), corev1.Toleration{
+			Key: taint, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: new(int64),
+		})
+	}
+	return of
 }
 
 // annotationOperatorKey makes an agent that knows a former operator's key differ.

@@ -169,7 +169,7 @@ func TestWithoutInheritThereIsNoTwinAndNoIdentity(t *testing.T) {
 func TestTheAgentRunsWhereTheAppMay(t *testing.T) {
 	template := richTemplate(true)
 	spec := template.Spec
-	if spec.Affinity.NodeAffinity == nil || spec.Affinity.PodAntiAffinity != nil || len(spec.Tolerations) != 1 || len(spec.ImagePullSecrets) != 1 || spec.Hostname != "" {
+	if spec.Affinity.NodeAffinity == nil || spec.Affinity.PodAntiAffinity != nil || len(spec.Tolerations) != 3 || *spec.Tolerations[2].TolerationSeconds != 0 || len(spec.ImagePullSecrets) != 1 || spec.Hostname != "" {
 		t.Errorf("%+v", spec)
 	}
 	if template.Annotations["sidecar.istio.io/inject"] != "true" || template.Annotations["prometheus.io/scrape"] != "" {

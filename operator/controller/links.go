@@ -14,7 +14,8 @@ import (
 // links are the control channels, one for each intercepted Service. Each has the
 // goroutines of a control.Link, which end when the channel is dropped or links closed.
 type links struct {
-	key tunnel.PrivateKey
+	key  tunnel.PrivateKey
+	term int64
 	// changed is called when a channel has news. It must not block.
 	changed func(types.NamespacedName)
 	// dial replaces the ordinary dialer, for tests.
@@ -44,8 +45,8 @@ type openLink struct {
 	link *control.Link
 }
 
-func newLinks(key tunnel.PrivateKey, dial control.DialFunc, changed func(types.NamespacedName)) *links {
-	return &links{key: key, dial: dial, changed: changed, open: map[types.NamespacedName]*openLink{}}
+func newLinks(key tunnel.PrivateKey, term int64, dial control.DialFunc, changed func(types.NamespacedName)) *links {
+	return &links{key: key, term: term, dial: dial, changed: changed, open: map[types.NamespacedName]*openLink{}}
 }
 
 // state is what is known of a Service's channel.
@@ -70,7 +71,7 @@ func (l *links) keep(key types.NamespacedName, plan *LinkPlan) {
 	var fresh *openLink
 	if plan != nil && (o == nil || stale) && !l.closed {
 		fresh = &openLink{plan: *plan, link: control.Dial(control.Options{
-			Address: plan.Address, Key: l.key, Peer: plan.Peer, Dial: l.dial,
+			Address: plan.Address, Key: l.key, Term: l.term, Peer: plan.Peer, Dial: l.dial,
 			Changed: func() { l.changed(key) },
 		})}
 		l.open[key] = fresh

@@ -53,6 +53,8 @@ type Options struct {
 	// Leading tells whether this operator is still the one that acts; nil: it always is.
 	// A process that was frozen may learn late, by Run's ctx, that another took its place.
 	Leading func() bool
+	// Term is the number of its term.
+	Term int64
 	// Dial replaces the way to an agent's control port, for tests.
 	Dial control.DialFunc
 	// workers 0: as many as are good for a cluster.
@@ -81,7 +83,7 @@ func Run(ctx context.Context, o Options) error {
 	if o.Leading == nil {
 		o.Leading = func() bool { return true }
 	}
-	links := newLinks(o.Key, onlyWhile(o.Leading, o.Dial), func(key types.NamespacedName) {
+	links := newLinks(o.Key, o.Term, onlyWhile(o.Leading, o.Dial), func(key types.NamespacedName) {
 		select {
 		case news <- event.GenericEvent{Object: named(key)}:
 		case <-ctx.Done():

@@ -103,11 +103,11 @@ func (c *cli) restart() *cobra.Command {
 }
 
 func (c *cli) net() *cobra.Command {
-	cmd := &cobra.Command{Use: "net", Short: "spoil the network between the host and the cluster"}
+	cmd := &cobra.Command{Use: "net", Short: "spoil the network between the host and the cluster, or of a node"}
 	cmd.AddCommand(
 		&cobra.Command{Use: "cut", Short: "lose every packet, both ways", Args: cobra.NoArgs,
 			RunE: c.change(func(ctx context.Context, _ layout, st *state, _ []string) error { return cut(ctx, st) })},
-		&cobra.Command{Use: "heal", Short: "undo cut, lose and delay", Args: cobra.NoArgs,
+		&cobra.Command{Use: "heal", Short: "undo all of these", Args: cobra.NoArgs,
 			RunE: c.change(func(ctx context.Context, l layout, st *state, _ []string) error { return heal(ctx, l, st) })},
 		&cobra.Command{Use: "lose PERCENT", Short: "lose some of the packets, each way", Args: cobra.ExactArgs(1),
 			RunE: c.change(func(ctx context.Context, _ layout, st *state, args []string) error {
@@ -117,6 +117,16 @@ func (c *cli) net() *cobra.Command {
 				}
 				return lose(ctx, st, percent)
 			})},
+		&cobra.Command{Use: "slow KILOBITS", Short: "let so many kilobits a second through, each way", Args: cobra.ExactArgs(1),
+			RunE: c.change(func(ctx context.Context, l layout, st *state, args []string) error {
+				kilobits, err := strconv.Atoi(args[0])
+				if err != nil || kilobits < 1 {
+					return fmt.Errorf("slow %q: want kilobits a second", args[0])
+				}
+				return slow(ctx, l, st, kilobits)
+			})},
+		&cobra.Command{Use: "unplug NODE", Short: "take a node off the network: node2, say", Args: cobra.ExactArgs(1),
+			RunE: c.change(func(ctx context.Context, _ layout, st *state, args []string) error { return unplug(ctx, st, args[0]) })},
 		&cobra.Command{Use: "delay MILLISECONDS", Short: "make round trips longer", Args: cobra.ExactArgs(1),
 			RunE: c.change(func(ctx context.Context, l layout, _ *state, args []string) error {
 				ms, err := strconv.Atoi(args[0])

@@ -29,6 +29,7 @@ func controlPlane(l layout) map[string][]string {
 			"--cluster-signing-cert-file=" + pki("ca.crt"), "--cluster-signing-key-file=" + pki("ca.key"), "--root-ca-file=" + pki("ca.crt"),
 			"--service-account-private-key-file=" + pki("sa.key"), "--use-service-account-credentials=true",
 			"--kube-api-qps=200", "--kube-api-burst=400",
+			"--node-monitor-grace-period=" + nodeGrace,
 		},
 		"scheduler": {
 			hyperkube, "kube-scheduler", "--leader-elect=false", "--bind-address=127.0.0.1",
@@ -36,6 +37,10 @@ func controlPlane(l layout) map[string][]string {
 		},
 	}
 }
+
+// nodeGrace is after how much silence a node is taken for lost: less than the usual 50 s,
+// for tests that wait for it, and as long as four of its signs of life.
+const nodeGrace = "20s"
 
 // nodePrograms are the command lines of the programs of every node.
 func nodePrograms(d nodeDirs) map[string][]string {
@@ -94,6 +99,7 @@ kubeAPIQPS: 200
 kubeAPIBurst: 400
 eventRecordQPS: 0
 maxPods: 110
+nodeLeaseDurationSeconds: 20
 podLogsDir: ` + d.dir("pod-logs") + `
 volumePluginDir: ` + d.dir("volume-plugins") + `
 `

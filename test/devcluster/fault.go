@@ -106,7 +106,44 @@ func heal(ctx context.Context, l layout, st *state) error {
 	if err := inFirstNode(ctx, st, noCut); err != nil {
 		return err
 	}
-	return host.Run(ctx, "tc", "qdisc", "replace", "dev", l.link(), "root", "noqueue")
+	for node := 2; node <= st.Nodes; node++ {
+		if err := plug(ctx, st, node, "up"); err != nil {
+			return err
+		}
+	}
+	return bothEnds(ctx, l, st, "noqueue")
+}
+
+// slow lets so many kilobits a second through, each way, with a queue of half a second
+// before them, like the narrow end of a line.
+func slow(ctx context.Context, l layout, st *state, kilobits int) error {
+	return bothEnds(ctx, l, st, "tbf", "rate", fmt.Sprintf("%dkbit", kilobits), "burst", "16k", "latency", "500ms")
+}
+
+// bothEnds gives the link between host and cluster a queueing discipline, each way.
+func bothEnds(ctx context.Context, l layout, st *state, discipline ...string) error {
+	queue := func(port string) []string {
+		return append([]string{"tc", "qdisc", "replace", "dev", port, "root"}, discipline...)
+	}
+	if err := host.Run(ctx, queue(l.link())...); err != nil {
+		return err
+	}
+	return host.Run(ctx, st.first().in(1, queue(hostPort)...)...)
+}
+
+// unplug takes a node off the network, as when its machine has lost its power: what
+// runs there is heard of no more.
+func unplug(ctx context.Context, st *state, name string) error {
+	for node := 2; node <= st.Nodes; node++ {
+		if nodeName(node) == name {
+			return plug(ctx, st, node, "down")
+		}
+	}
+	return fmt.Errorf("unplug %q: the network is node1's, so of %d nodes those after it can be unplugged", name, st.Nodes)
+}
+
+func plug(ctx context.Context, st *state, node int, to string) error {
+	return host.Run(ctx, st.first().in(1, "ip", "link", "set", nodeName(node), to)...)
 }
 
 // delay makes every round trip between host and cluster longer.
@@ -119,6 +156,8 @@ func delay(ctx context.Context, l layout, milliseconds int) error {
 }
 
 func inFirstNode(ctx context.Context, st *state, rules string) error {
-	w := wiring{holders: []host.Process{{PID: st.holderOf(1)}}}
-	return host.RunWith(ctx, rules, w.in(1, "nft", "-f", "-")...)
+	return host.RunWith(ctx, rules, st.first().in(1, "nft", "-f", "-")...)
 }
+
+// first is the wiring of the first node alone.
+func (s *state) first() wiring { return wiring{holders: []host.Process{{PID: s.holderOf(1)}}} }

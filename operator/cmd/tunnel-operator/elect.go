@@ -54,10 +54,16 @@ func newCandidate(config *rest.Config, namespace string, log *slog.Logger) (*can
 	}, nil
 }
 
+// mandate is one term of leadership: its number, and whether it still holds.
+type mandate struct {
+	term  int64
+	holds func() bool
+}
+
 // run calls act in each term of this candidate, until ctx ends or act fails. Act is told
 // by its context when to stop, and can ask whether it still may. The process
 // outlives a lost lease: one that ended would be started later and later by the kubelet.
-func (c *candidate) run(ctx context.Context, act func(context.Context, func() bool) error) error {
+func (c *candidate) run(ctx context.Context, act func(context.Context, mandate) error) error {
 	for ctx.Err() == nil {
 		if err := c.term(ctx, act); err != nil {
 			return err
@@ -68,7 +74,7 @@ func (c *candidate) run(ctx context.Context, act func(context.Context, func() bo
 
 // term waits for the lease, acts while it holds, and gives it up only when act has
 // returned, so that two never act at once. Its goroutine is the elector's, and ends with it.
-func (c *candidate) term(ctx context.Context, act func(context.Context, func() bool) error) error {
+func (c *candidate) term(ctx context.Context, act func(context.Context, mandate) error) error {
 	election, resign := context.WithCancel(context.WithoutCancel(ctx))
 	defer resign()
 	elected, over := make(chan context.Context, 1), make(chan struct{})
@@ -93,7 +99,10 @@ func (c *candidate) term(ctx context.Context, act func(context.Context, func() b
 	case <-ctx.Done():
 	case leading := <-elected:
 		err = actWhile(ctx, leading, func(ctx context.Context) error {
-			return act(ctx, func() bool { return elector.IsLeader() && c.holds(lock) })
+			return act(ctx, mandate{
+				term:  lock.last().transitions,
+				holds: func() bool { return elector.IsLeader() && c.holds(lock) },
+			})
 		})
 		if leading.Err() != nil && ctx.Err() == nil {
 			c.log.Warn("the lease was lost; standing by")
@@ -115,7 +124,7 @@ func actWhile(ctx, leading context.Context, act func(context.Context) error) err
 // before the elector has noticed: a process that was frozen may have lost it meanwhile.
 // It says no a retry early, for what is begun on its word takes time too.
 func (c *candidate) holds(lock *dated) bool {
-	return time.Since(lock.renewed()) < c.times.valid-c.times.retry
+	return time.Since(lock.last().at) < c.times.valid-c.times.retry
 }
 
 // dated notes when the lease was last asked for with success: it is valid from then on,
@@ -123,31 +132,37 @@ func (c *candidate) holds(lock *dated) bool {
 type dated struct {
 	resourcelock.Interface
 
-	mu sync.Mutex
-	at time.Time
+	mu   sync.Mutex
+	held renewal
+}
+
+// renewal is when the lease was asked for, and how often it had changed hands.
+type renewal struct {
+	at          time.Time
+	transitions int64
 }
 
 // Create makes the lease.
 func (d *dated) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
-	return d.note(time.Now(), d.Interface.Create(ctx, record))
+	return d.note(renewal{time.Now(), int64(record.LeaderTransitions)}, d.Interface.Create(ctx, record))
 }
 
 // Update takes the lease, renews it or gives it up.
 func (d *dated) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
-	return d.note(time.Now(), d.Interface.Update(ctx, record))
+	return d.note(renewal{time.Now(), int64(record.LeaderTransitions)}, d.Interface.Update(ctx, record))
 }
 
-func (d *dated) note(asked time.Time, err error) error {
+func (d *dated) note(asked renewal, err error) error {
 	if err == nil {
 		d.mu.Lock()
-		d.at = asked
+		d.held = asked
 		d.mu.Unlock()
 	}
 	return err
 }
 
-func (d *dated) renewed() time.Time {
+func (d *dated) last() renewal {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.at
+	return d.held
 }

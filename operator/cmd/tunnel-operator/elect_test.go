@@ -21,6 +21,7 @@ type office struct {
 	mu     sync.Mutex
 	record *resourcelock.LeaderElectionRecord
 	acting atomic.Int32
+	term   atomic.Int64
 	broken atomic.Bool
 }
 
@@ -72,13 +73,14 @@ func (o *office) stand(ctx context.Context, t *testing.T, name string, acts chan
 	t.Helper()
 	over = make(chan error, 1)
 	go func() {
-		over <- o.candidate(name).run(ctx, func(ctx context.Context, leading func() bool) error {
+		over <- o.candidate(name).run(ctx, func(ctx context.Context, mine mandate) error {
 			if o.acting.Add(1) > 1 {
 				t.Errorf("%s acts beside another", name)
 			}
-			if !leading() {
+			if !mine.holds() {
 				t.Errorf("%s acts, and may not", name)
 			}
+			o.term.Store(mine.term)
 			acts <- name
 			<-ctx.Done()
 			o.acting.Add(-1)
@@ -97,12 +99,16 @@ func TestTheNextLeaderActsWhenTheFirstHasEnded(t *testing.T) {
 		t.Fatalf("%s acts", who)
 	}
 	overB := o.stand(second, t, "b", acts)
+	firstTerm := o.term.Load()
 	endFirst()
 	if err := <-overA; err != nil {
 		t.Error(err)
 	}
 	if who := <-acts; who != "b" {
 		t.Errorf("%s acts", who)
+	}
+	if next := o.term.Load(); next <= firstTerm {
+		t.Errorf("term %d follows term %d", next, firstTerm)
 	}
 	endSecond()
 	if err := <-overB; err != nil {
@@ -120,9 +126,9 @@ func TestAnOldLeaseIsNotHeld(t *testing.T) {
 	c.times = leaseTimes{valid: 400 * time.Millisecond, renew: 390 * time.Millisecond, retry: 200 * time.Millisecond}
 	ctx, end := context.WithCancel(t.Context())
 	defer end()
-	err := c.run(ctx, func(ctx context.Context, leading func() bool) error {
+	err := c.run(ctx, func(ctx context.Context, mine mandate) error {
 		o.broken.Store(true)
-		for leading() {
+		for mine.holds() {
 			if ctx.Err() != nil {
 				return errors.New("the term ended before the lease was taken for old")
 			}
@@ -174,7 +180,7 @@ func TestARestartedLeaderLeadsOn(t *testing.T) {
 
 func TestWhatFailsInATermEndsTheOperator(t *testing.T) {
 	broken := errors.New("broken")
-	err := (&office{}).candidate("a").run(t.Context(), func(context.Context, func() bool) error { return broken })
+	err := (&office{}).candidate("a").run(t.Context(), func(context.Context, mandate) error { return broken })
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}

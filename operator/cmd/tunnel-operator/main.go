@@ -86,10 +86,10 @@ func (f *flags) run(ctx context.Context) error {
 		return err
 	}
 	log.Info("operator starts", "version", version.Version, "agentImage", f.image, "key", key.Public())
-	operate := func(ctx context.Context, leading func() bool) error {
-		return controller.Run(ctx, controller.Options{Config: config, Key: key, Log: log, Namespaces: f.watched, Settings: settings, Leading: leading})
+	operate := func(ctx context.Context, mine mandate) error {
+		return controller.Run(ctx, controller.Options{Config: config, Key: key, Log: log, Namespaces: f.watched, Settings: settings, Leading: mine.holds, Term: mine.term})
 	}
-	act := func(ctx context.Context) error { return operate(ctx, nil) }
+	act := func(ctx context.Context) error { return operate(ctx, mandate{}) }
 	if f.elect {
 		candidate, err := newCandidate(config, f.namespace, log)
 		if err != nil {

@@ -58,7 +58,7 @@ func run(m *testing.M) (code int, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), upTimeout)
 	defer cancel()
-	if world, err = cluster.Up(ctx, cluster.Name("kttest"), say); err != nil {
+	if world, err = cluster.Up(ctx, cluster.Name("kttest"), say, "--nodes", "2"); err != nil {
 		return 1, err
 	}
 	defer func() {

@@ -13,6 +13,7 @@ func networkRows() []*row {
 		{name: "network cut for 60 s", play: func(s *stage) { cutFor(s, time.Minute) }, long: true, recovers: true, lease: 300, calls: 5 * time.Minute, last: 10 * time.Minute},
 		{name: "network cut while a call is held", play: heldThroughCut, recovers: true, lease: 300, calls: 5 * time.Minute, last: 10 * time.Minute},
 		{name: "network loses packets", play: lossy},
+		{name: "network slow", play: narrow},
 		{name: "network cut for good", play: cutForGood, lease: protocol.MinLeaseSeconds, recovers: true},
 		{name: "API server restarted", play: restartAPI},
 	}
@@ -62,6 +63,18 @@ func lossy(s *stage) {
 	s.pause(of(5*time.Second, time.Minute))
 	s.waitServed(app, false)
 	s.stop("lossy")
+	s.fault("net", "heal")
+}
+
+// narrow lets less through than a call needs to be quick, with half a second of a queue.
+func narrow(s *stage) {
+	s.live("narrow", app)
+	s.mark(noExcuse)
+	s.healed()
+	s.fault("net", "slow", "1000")
+	s.pause(of(5*time.Second, time.Minute))
+	s.waitServed(app, false)
+	s.stop("narrow")
 	s.fault("net", "heal")
 }
 

@@ -49,9 +49,9 @@ type stage struct {
 	pids []int                                  // what ran on the workstation below the servers
 }
 
-// manifest is an app's, with the arguments of its program.
-func manifest(name string, args ...string) string {
-	return strings.NewReplacer("NAME", name, "ARGS", strings.Join(args, ", ")).Replace(appYAML)
+// manifest is an app's, with its node ("" for any) and the arguments of its program.
+func manifest(name, node string, args ...string) string {
+	return strings.NewReplacer("NAME", name, "NODE", node, "ARGS", strings.Join(args, ", ")).Replace(appYAML)
 }
 
 // raise makes the stage of a row: apps, load, editor.
@@ -79,9 +79,9 @@ func raise(t *testing.T, r *row) *stage {
 	})
 	s.must(world.Namespace(ctx, s.namespace))
 	s.must(world.Grant(ctx, s.namespace, user))
-	documents := []string{manifest("load", "load"), manifest(bare, "serve", `"-linger=2s"`)}
-	for _, name := range r.apps() {
-		documents = append(documents, manifest(name, "serve", `"-linger=2s"`))
+	documents := []string{manifest("load", r.nodes["load"], "load")}
+	for _, name := range append(r.apps(), bare) {
+		documents = append(documents, manifest(name, r.nodes[name], "serve", `"-linger=2s"`))
 	}
 	s.must(world.Apply(ctx, s.namespace, strings.Join(documents, "\n---\n")))
 	s.must(world.WaitAvailable(ctx, s.namespace))
