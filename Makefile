@@ -78,6 +78,11 @@ test-e2e: compiler images $(DELVE) ## end-to-end tests on a real cluster
 	@go build -race -trimpath -ldflags '$(LDFLAGS)' -o bin/race/ ./server/cmd/tunnel-server
 	@KUBETUNNEL_TOOLS=$(TOOLS) ./scripts/test-e2e.sh $(ARGS)
 
+.PHONY: test-debuggers
+test-debuggers: compiler images $(DELVE) ## each debugger, end to end on a real cluster
+	@go build -race -trimpath -ldflags '$(LDFLAGS)' -o bin/race/ ./server/cmd/tunnel-server
+	@KUBETUNNEL_TOOLS=$(TOOLS) ./scripts/test-debuggers.sh $(ARGS)
+
 .PHONY: test-chart
 test-chart: compiler images ## the Helm chart's tests, by the real Helm, on a real cluster
 	@./scripts/test-chart.sh $(ARGS)

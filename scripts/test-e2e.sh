@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the end-to-end tests, which bring their own cluster up. Nothing of it is left,
-# however they end. Arguments go to `go test`: -run TestName, say.
+# however they end. Those of the debuggers are a stage of their own, test-debuggers.sh.
+# Arguments go to `go test`: -run TestName, say.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ "${KUBETUNNEL_TEST_CLUSTER:-}" != existing ]; then
@@ -8,8 +9,6 @@ if [ "${KUBETUNNEL_TEST_CLUSTER:-}" != existing ]; then
 fi
 ./scripts/jdk.sh
 KUBETUNNEL_NODE=$(./scripts/node.sh "${KUBETUNNEL_TOOLS:?}/node")
-KUBETUNNEL_PYTHON=$(./scripts/python.sh "$KUBETUNNEL_TOOLS/python")
-export KUBETUNNEL_NODE KUBETUNNEL_PYTHON
-./scripts/lldb.sh
+export KUBETUNNEL_NODE
 export KUBETUNNEL_E2E=1 KUBETUNNEL_TEST_SERVER=bin/race/tunnel-server
 bin/report -stream go test -json -race -count=1 -failfast -timeout 25m -p 1 "$@" ./test/e2e/...

@@ -26,5 +26,6 @@ stage "the operator's controller on a real cluster" test-operator
 stage "the image for release, built twice" release-images
 stage "the Helm chart, by the real Helm on a real cluster" test-chart
 stage "end-to-end tests on a real cluster" test-e2e
+stage "each debugger, end to end" test-debuggers
 stage "parity of a session with a pod" parity
 printf '\n== all passed, %d s\n' "$SECONDS"

@@ -67,7 +67,7 @@ func (d *jdb) until(want string) {
 
 // A debugger that lives elsewhere attaches to a program's own debug server, inside the
 // sandbox, by a port that is exposed.
-func TestJavaDebuggerAttachesToTheProgramInThePod(t *testing.T) {
+func TestDebuggerOfJavaAttachesToTheProgramInThePod(t *testing.T) {
 	ctx := testContext(t)
 	restored := remember(ctx, t, shop, "cart")
 	e := openEditor(ctx, t)
@@ -110,13 +110,7 @@ func TestJavaDebuggerAttachesToTheProgramInThePod(t *testing.T) {
 	if _, err := e.WaitState(ctx, "java", protocol.StateLive); err != nil {
 		t.Fatalf("%v\n%s", err, e.Output("java"))
 	}
-	answered := make(chan error, 1)
-	go func() {
-		answered <- cluster.Wait(ctx, "an answer of the workstation", func() (bool, error) {
-			answer, err := (debuggee{}).call(ctx)
-			return err == nil && cluster.AtWorkstation(answer.ServedBy) && answer.Currency == "EUR", err
-		})
-	}()
+	answered := (debuggee{}).callAside(ctx)
 	d.until("Breakpoint hit:")
 	d.until("[1] ")
 	d.say("print currency")

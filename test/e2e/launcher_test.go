@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
-	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
 // The debugger is the editor's own, as js-debug is VS Code's: the editor launches what
@@ -53,11 +52,7 @@ func TestDebuggerInTheEditorLaunchesItsProgramInThePod(t *testing.T) {
 	if _, err := e.WaitState(ctx, "node", protocol.StateLive); err != nil {
 		t.Fatal(err)
 	}
-	err = cluster.Wait(ctx, "an answer of the workstation", func() (bool, error) {
-		answer, err := (debuggee{}).call(ctx)
-		return err == nil && cluster.AtWorkstation(answer.ServedBy) && answer.Currency == "EUR", err
-	})
-	if err != nil {
+	if err := <-(debuggee{}).callAside(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if want := fmt.Sprintf("paused %d EUR", line); !debugger.Scan() || debugger.Text() != want {

@@ -1,11 +1,12 @@
 // Package e2e drives the real tunnel-server, built with the race detector, against
-// a real cluster with real debuggers. `make test-e2e` runs it; plain `go test ./...`
-// leaves it out, since it needs root and minutes.
+// a real cluster with real debuggers. `make test-e2e` and `make test-debuggers` run it; plain
+// `go test ./...` leaves it out, since it needs root and minutes.
 package e2e
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -29,6 +30,8 @@ var (
 	kubeconfig string // of the ordinary user
 	shop       = unique("shop")
 	races      cluster.Races
+	// everyRight: what is run uses each of the operator's rights.
+	everyRight bool
 )
 
 // unique is a namespace's name that no other run has.
@@ -39,10 +42,12 @@ func TestMain(m *testing.M) {
 		watchBanner()
 		return
 	}
-	if os.Getenv("KUBETUNNEL_E2E") == "" {
+	stage := os.Getenv("KUBETUNNEL_E2E")
+	if stage == "" {
 		fmt.Println("end-to-end tests need a cluster: `make test-e2e` brings one up")
 		os.Exit(0)
 	}
+	choose(stage == "debuggers")
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
@@ -50,6 +55,28 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+// choose leaves out what is another stage's: the tests of the debuggers, whose names begin
+// alike, are one of their own. Who names tests gets what is named.
+func choose(debuggers bool) {
+	const those = "^TestDebugger"
+	flag.Parse()
+	whole := !given("test.run") && !given("test.skip")
+	var err error
+	switch {
+	case !whole:
+	case debuggers:
+		err = flag.Set("test.run", those)
+	default:
+		err = flag.Set("test.skip", those)
+	}
+	if err != nil {
+		panic(err) // they are flags of package testing
+	}
+	everyRight = whole && !debuggers
+}
+
+func given(name string) bool { return flag.Lookup(name).Value.String() != "" }
 
 func run(m *testing.M) (code int, err error) {
 	began := time.Now()

@@ -27,7 +27,8 @@ int main() {
   address.sin_family = AF_INET;
   address.sin_port = htons(std::stoi(listen_on.substr(colon + 1)));
   inet_pton(AF_INET, listen_on.substr(0, colon).c_str(), &address.sin_addr);
-  int listener = socket(AF_INET, SOCK_STREAM, 0);
+  int listener = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
+  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);  // it is started again at once
   if (bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || listen(listener, 16) != 0) return 1;
   for (;;) {
     int caller = accept(listener, nullptr, nullptr);

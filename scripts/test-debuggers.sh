@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Runs the end-to-end tests of the debuggers, with the debuggers that they need, on a cluster
+# of their own. Nothing of it is left, however they end. Arguments go to `go test`:
+# -run TestName, say.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+if [ "${KUBETUNNEL_TEST_CLUSTER:-}" != existing ]; then
+  trap 'bin/devcluster --name "${KUBETUNNEL_TEST_NAME:-kttest}" down' EXIT
+fi
+./scripts/jdk.sh
+./scripts/lldb.sh
+KUBETUNNEL_PYTHON=$(./scripts/python.sh "${KUBETUNNEL_TOOLS:?}/python")
+export KUBETUNNEL_PYTHON
+export KUBETUNNEL_E2E=debuggers KUBETUNNEL_TEST_SERVER=bin/race/tunnel-server
+bin/report -stream go test -json -race -count=1 -failfast -timeout 25m "$@" ./test/e2e

@@ -1,0 +1,220 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-dap"
+
+	"github.com/kubetunnel/kubetunnel/protocol"
+	"github.com/kubetunnel/kubetunnel/server/servertest"
+	"github.com/kubetunnel/kubetunnel/test/cluster"
+)
+
+// debuggee is a program in some language, under that language's debugger, in the stead of a
+// service of the shop. It listens where LISTEN says.
+type debuggee struct {
+	// service is what it stands in for, "" for cart; url is what the cluster calls, "" for cart's.
+	service, url string
+	// source is the file with the breakpoint, by its path in the project. After the line
+	// that is marked there, another one of the same function follows.
+	source string
+	// launch is its launch configuration as people write it, but for "request" and LISTEN in "env".
+	launch func(ctx context.Context, t *testing.T, source string) map[string]any
+	// When it stands still, an expression is evaluated, and a local variable looked for.
+	expression, want string
+	variable, value  string
+	// answer is in the answer to a call: something that only the pod knows; "" for cart's.
+	answer string
+}
+
+func (d debuggee) stoodIn() string { return or(d.service, "cart") }
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// debugged is a session of a debuggee.
+type debugged struct {
+	debuggee
+	*servertest.Debugger
+	id       string
+	path     string // of the source
+	line     int
+	launched json.RawMessage
+	endpoint *protocol.Endpoint
+}
+
+// start starts the session; the program is launched by attach.
+func (d debuggee) start(ctx context.Context, t *testing.T, e *servertest.Editor, id string) *debugged {
+	t.Helper()
+	s := &debugged{debuggee: d, id: id}
+	s.path, s.line = breakpointIn(t, filepath.Join(world.Root, d.source))
+	port := freePort(ctx, t)
+	configuration := d.launch(ctx, t, s.path)
+	env := map[string]string{"LISTEN": listenOn(port)}
+	if own, ok := configuration["env"].(map[string]string); ok {
+		for name, value := range own {
+			env[name] = value
+		}
+	}
+	configuration["request"], configuration["env"] = "launch", env
+	var err error
+	if s.launched, err = json.Marshal(configuration); err != nil {
+		t.Fatal(err)
+	}
+	started, err := e.Server.StartSession(ctx, &protocol.StartSessionParams{
+		ID: id, Target: protocol.Target{Namespace: shop, Service: d.stoodIn(), LocalPort: port}, Launch: s.launched,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.endpoint = started.DAP
+	return s
+}
+
+// attach launches the program with the breakpoint, as an editor does it, and waits until
+// its Service leads to it.
+func (s *debugged) attach(ctx context.Context, t *testing.T, e *servertest.Editor) {
+	t.Helper()
+	d, err := servertest.DialDAP(ctx, s.endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	s.Debugger = d
+	if err := d.Launch(ctx, s.launched, s.path, s.line); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, d.Output(), e.Output(s.id))
+	}
+	if _, err := e.WaitState(ctx, s.id, protocol.StateLive); err != nil {
+		t.Fatalf("%v\n%s", err, d.Output())
+	}
+}
+
+// restart restarts the program in the same session, by a new connection of the editor.
+func (s *debugged) restart(ctx context.Context, t *testing.T, e *servertest.Editor) {
+	t.Helper()
+	before := e.Session(s.id).Intercept
+	if err := s.Disconnect(ctx, true); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Close()
+	s.waitOrigin(ctx, t) // there is no debuggee
+	s.attach(ctx, t, e)
+	if now := e.Session(s.id).Intercept; now != before {
+		t.Errorf("another Intercept after a restart: %s, was %s", now, before)
+	}
+}
+
+// stopAtCall lets the cluster call, looks around at the breakpoint and steps; then the call
+// is answered.
+func (s *debugged) stopAtCall(ctx context.Context, t *testing.T) {
+	t.Helper()
+	answered := s.callAside(ctx)
+	stopped, frame := s.stopped(ctx, t, s.Debugger, s.line)
+	if value, err := s.Evaluate(ctx, frame.Id, s.expression); err != nil || value != s.want {
+		t.Errorf("%s is %s, %v; want %s", s.expression, value, err, s.want)
+	}
+	locals, err := s.Locals(ctx, frame.Id)
+	found := ""
+	for _, v := range locals {
+		if v.Name == s.variable {
+			found = v.Value
+		}
+	}
+	if err != nil || found != s.value {
+		t.Errorf("the variable %s is %q, want %q: %+v, %v", s.variable, found, s.value, locals, err)
+	}
+	if err := s.SetBreakpoints(ctx, s.path); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Next(ctx, stopped.Body.ThreadId); err != nil {
+		t.Fatal(err)
+	}
+	stopped, _ = s.stopped(ctx, t, s.Debugger, s.line+1)
+	if err := s.Continue(ctx, stopped.Body.ThreadId); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-answered; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stopped waits until the program stands still in a line of the source.
+func (s *debugged) stopped(ctx context.Context, t *testing.T, d *servertest.Debugger, line int) (*dap.StoppedEvent, dap.StackFrame) {
+	t.Helper()
+	stopped, err := d.WaitStopped(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frames, err := d.Stack(ctx, stopped.Body.ThreadId)
+	if err != nil || len(frames) == 0 || frames[0].Line != line || frames[0].Source == nil || frames[0].Source.Path != s.path {
+		t.Fatalf("stopped (%s), but not in line %d of %s: %+v, %v", stopped.Body.Reason, line, s.path, frames, err)
+	}
+	return stopped, frames[0]
+}
+
+// callAside lets the cluster call until the workstation answers.
+func (d debuggee) callAside(ctx context.Context) <-chan error {
+	answered := make(chan error, 1)
+	go func() {
+		answered <- cluster.Wait(ctx, "an answer of the workstation", func() (bool, error) {
+			answer, workstation, err := d.call(ctx)
+			if err == nil && workstation && !strings.Contains(answer, or(d.answer, `"currency":"EUR"`)) {
+				err = fmt.Errorf("the workstation answers %s", answer)
+			}
+			return err == nil && workstation, err
+		})
+	}()
+	return answered
+}
+
+// waitOrigin waits until the cluster is answered by the app's own pods.
+func (d debuggee) waitOrigin(ctx context.Context, t *testing.T) {
+	t.Helper()
+	err := cluster.Wait(ctx, "an answer of the origin", func() (bool, error) {
+		_, workstation, err := d.call(ctx)
+		return err == nil && !workstation, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// call lets the cluster call on a new connection; the answer comes without blanks.
+func (d debuggee) call(ctx context.Context) (answer string, workstation bool, err error) {
+	raw, err := world.Call(ctx, shop, or(d.url, "http://cart/cart/ann"), true)
+	var who struct{ ServedBy string }
+	if err == nil {
+		err = json.Unmarshal(raw, &who)
+	}
+	return strings.Join(strings.Fields(string(raw)), ""), cluster.AtWorkstation(who.ServedBy), err
+}
+
+// breakpointIn is a file's absolute path, and the line that is marked in it.
+func breakpointIn(t *testing.T, file string) (path string, line int) {
+	t.Helper()
+	path, err := filepath.Abs(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range strings.Split(string(content), "\n") {
+		if strings.Contains(text, "breakpoint here") {
+			return path, i + 1
+		}
+	}
+	t.Fatalf("no line for a breakpoint in %s", path)
+	return "", 0
+}
