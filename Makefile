@@ -88,10 +88,10 @@ test-chart: compiler images ## the Helm chart's tests, by the real Helm, on a re
 	@./scripts/test-chart.sh $(ARGS)
 
 .PHONY: soak
-soak: compiler images $(DELVE) ## the fault suite's long form; writes build/soak.json and README's table from it
+soak: compiler images $(DELVE) ## the fault suite's long form; writes build/soak.json and, when all rows were played, README's table from it
 	@go build -race -trimpath -ldflags '$(LDFLAGS)' -o bin/race/ ./server/cmd/tunnel-server
 	@./scripts/soak.sh $(ARGS)
-	@go run ./test/tools/reliability
+	@$(if $(ARGS),true,go run ./test/tools/reliability)
 
 .PHONY: parity
 parity: images ## what differs between a pod and a session; writes build/parity.json
