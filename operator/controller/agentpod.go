@@ -125,6 +125,7 @@ func (b blueprint) podTemplate() corev1.PodTemplateSpec {
 		t.Spec.SecurityContext.RunAsNonRoot, t.Spec.SecurityContext.RunAsUser = &yes, &uid
 		t.Spec.SecurityContext.SeccompProfile = &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}
 	}
+	withinPod(t.Spec.Containers, b.app.Limits)
 	if needsLowPorts(ports) {
 		t.Spec.SecurityContext.Sysctls = []corev1.Sysctl{{Name: "net.ipv4.ip_unprivileged_port_start", Value: "0"}}
 	}

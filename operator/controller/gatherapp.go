@@ -53,7 +53,7 @@ func (g *gatherer) app(ctx context.Context, w *World) (*App, error) {
 	if app.Governed, err = g.governed(ctx, w.Service, newest); err != nil {
 		return nil, err
 	}
-	if app.Limits, err = g.containerLimits(ctx, w.Key.Namespace); err != nil {
+	if app.Limits, err = g.limits(ctx, w.Key.Namespace); err != nil {
 		return nil, err
 	}
 	return app, g.claims(ctx, app, w.Key.Namespace)

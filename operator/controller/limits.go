@@ -10,15 +10,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// containerLimits are what the namespace's LimitRanges ask of each container.
-func (g *gatherer) containerLimits(ctx context.Context, namespace string) (items []corev1.LimitRangeItem, err error) {
+// limits are what the namespace's LimitRanges ask of each container, and of each pod.
+func (g *gatherer) limits(ctx context.Context, namespace string) (items []corev1.LimitRangeItem, err error) {
 	list := &corev1.LimitRangeList{}
 	if err := g.live.List(ctx, list, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("list LimitRanges: %w", err)
 	}
 	for i := range list.Items {
 		for _, item := range list.Items[i].Spec.Limits {
-			if item.Type == corev1.LimitTypeContainer {
+			if item.Type == corev1.LimitTypeContainer || item.Type == corev1.LimitTypePod {
 				items = append(items, item)
 			}
 		}
@@ -30,12 +30,17 @@ func (g *gatherer) containerLimits(ctx context.Context, namespace string) (items
 // may be well inside, and ours would be refused for being less.
 func within(r corev1.ResourceRequirements, items []corev1.LimitRangeItem) corev1.ResourceRequirements {
 	for _, item := range items {
-		for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+		if item.Type != corev1.LimitTypeContainer {
+			continue
+		}
+		for _, name := range limitedResources {
 			fit(&r, name, item)
 		}
 	}
 	return r
 }
+
+var limitedResources = []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory}
 
 // fit is within for one resource and one range.
 func fit(r *corev1.ResourceRequirements, name corev1.ResourceName, item corev1.LimitRangeItem) {

@@ -60,7 +60,7 @@ type App struct {
 	Token bool
 	// SharedClaims are the PersistentVolumeClaims that several nodes can mount.
 	SharedClaims map[string]bool
-	// Limits are what the namespace's LimitRanges ask of each container.
+	// Limits are what the namespace's LimitRanges ask of each container, and of each pod.
 	Limits []corev1.LimitRangeItem
 	// Governed is the StatefulSet whose governing Service this is.
 	Governed string

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
+	"github.com/kubetunnel/kubetunnel/server/servertest"
 	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
@@ -29,6 +30,8 @@ spec:
     min: {cpu: 10m, memory: 16Mi}
     max: {cpu: 500m, memory: 256Mi}
     maxLimitRequestRatio: {cpu: "20"}
+  - type: Pod
+    max: {cpu: 250m, memory: 96Mi}
 ---
 apiVersion: v1
 kind: ResourceQuota
@@ -113,25 +116,40 @@ func TestFullQuotaIsToldByNumberWithItsName(t *testing.T) {
 	for _, full := range []corev1.ResourceName{"pods", "limits.memory", "services", "secrets", "count/deployments.apps"} {
 		t.Run(string(full), func(t *testing.T) {
 			defer squeeze(ctx, t, namespace, full, 0)()
-			params := serviceOf(ctx, t, string(full), "cart")
-			params.Target.Namespace = namespace
-			_, err := e.Server.StartSession(ctx, params)
-			if err == nil {
-				info, waitErr := e.WaitState(ctx, params.ID, protocol.StateFailed)
-				if waitErr != nil {
-					t.Fatal(waitErr)
-				}
-				err = info.Error
-			}
-			var told *protocol.Error
-			if !errors.As(err, &told) || told.Code != protocol.CodeQuotaExceeded {
-				t.Fatalf("got %v, want KT%d", err, protocol.CodeQuotaExceeded)
-			}
-			if told.Data.Object == nil || told.Data.Object.String() != "ResourceQuota "+namespace+"/team" || told.Data.Fix == nil || !strings.Contains(told.Message, string(full)+"=") {
-				t.Errorf("told as %+v", told)
-			}
-			waitNothingLeft(ctx, t, namespace)
+			toldOfQuota(ctx, t, e, namespace, "team", string(full)+"=")
 		})
 	}
+	// Intercepts are a type that is new to the cluster: counted yet or not, there is no room.
+	none := "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: none}\nspec: {hard: {" + interceptCount + `: "0"}}`
+	if err := world.Apply(ctx, namespace, none); err != nil {
+		t.Fatal(err)
+	}
+	t.Run(interceptCount, func(t *testing.T) { toldOfQuota(ctx, t, e, namespace, "none", interceptCount) })
 	restored()
+}
+
+const interceptCount = "count/intercepts.kubetunnel.dev"
+
+// toldOfQuota starts a session for which a quota has no room: its error names the quota,
+// and what is too much. Nothing is left.
+func toldOfQuota(ctx context.Context, t *testing.T, e *servertest.Editor, namespace, quota, what string) {
+	t.Helper()
+	params := serviceOf(ctx, t, unique("full"), "cart")
+	params.Target.Namespace = namespace
+	_, err := e.Server.StartSession(ctx, params)
+	if err == nil {
+		info, waitErr := e.WaitState(ctx, params.ID, protocol.StateFailed)
+		if waitErr != nil {
+			t.Fatal(waitErr)
+		}
+		err = info.Error
+	}
+	var told *protocol.Error
+	if !errors.As(err, &told) || told.Code != protocol.CodeQuotaExceeded {
+		t.Fatalf("got %v, want KT%d", err, protocol.CodeQuotaExceeded)
+	}
+	if told.Data.Object == nil || told.Data.Object.String() != "ResourceQuota "+namespace+"/"+quota || told.Data.Fix == nil || !strings.Contains(told.Message, what) {
+		t.Errorf("told as %+v", told)
+	}
+	waitNothingLeft(ctx, t, namespace)
 }
