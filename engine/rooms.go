@@ -201,6 +201,8 @@ type DebuggerConfig struct {
 	Target  protocol.Target
 	Sandbox Sandbox
 	Launch  []byte
+	// Folder is the workspace folder of Launch, "" = the server's own.
+	Folder  string
 	Command *protocol.Command
 	Host    Host
 }

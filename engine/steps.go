@@ -172,7 +172,7 @@ func (s *Session) startDebugger(ctx context.Context) error {
 	}
 	var err error
 	s.debugger, err = s.rooms.Debugger(ctx, DebuggerConfig{
-		Dir: s.folder.Path(), Target: s.survey.Target(), Sandbox: s.sandbox, Launch: s.params.Launch, Command: s.params.Command, Host: (*host)(s),
+		Dir: s.folder.Path(), Target: s.survey.Target(), Sandbox: s.sandbox, Launch: s.params.Launch, Folder: s.params.Folder, Command: s.params.Command, Host: (*host)(s),
 	})
 	return err
 }

@@ -85,6 +85,13 @@ type InterceptInfo struct {
 	Mine bool `json:"mine"`
 }
 
+// EndInterceptParams names the Service whose intercept is to be ended.
+type EndInterceptParams struct {
+	Context   string `json:"context,omitempty"`
+	Namespace string `json:"namespace,omitempty"`
+	Service   string `json:"service"`
+}
+
 // OperatorParams names the cluster.
 type OperatorParams struct {
 	Context string `json:"context,omitempty"`

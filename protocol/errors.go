@@ -141,6 +141,8 @@ type Fix struct {
 	YAML string `json:"yaml,omitempty"`
 	// Method is a request of this protocol that fixes it, such as "operator/install".
 	Method string `json:"method,omitempty"`
+	// Value is what the Diagnostic's Field should be, if that fixes it.
+	Value string `json:"value,omitempty"`
 }
 
 // Error is what a failed request carries: the JSON-RPC error's code, message and data.

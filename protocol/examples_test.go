@@ -15,7 +15,7 @@ var (
 	object = protocol.ObjectRef{Kind: "Service", Namespace: "shop", Name: "cart"}
 	fix    = protocol.Fix{
 		Title: "Install the operator", Command: "tunnel-server install --context kind-dev",
-		YAML: "apiVersion: v1\nkind: Namespace\n", Method: "operator/install",
+		YAML: "apiVersion: v1\nkind: Namespace\n", Method: "operator/install", Value: "cart",
 	}
 	diagnostic = protocol.Diagnostic{
 		Severity: protocol.SeverityError, Code: protocol.CodeOperatorMissing, Message: "the operator is not installed",
@@ -61,18 +61,23 @@ func examples() map[string]any {
 		"two": protocol.ListContextsResult{Contexts: []protocol.KubeContext{
 			{Name: "kind-dev", Cluster: "kind", User: "ann", Namespace: "shop", Current: true}, {Name: "prod", Cluster: "prod", User: "ann", Namespace: "default"},
 		}},
-		"all":         protocol.ListNamespacesParams{Context: "kind-dev"},
-		"some":        protocol.ListNamespacesResult{Namespaces: []string{"default", "shop"}},
-		"shop":        protocol.ListServicesParams{Context: "kind-dev", Namespace: "shop"},
-		"cart":        protocol.ListServicesResult{Services: []protocol.Service{service}},
-		"uninstall":   protocol.OperatorParams{Context: "kind-dev", WorkDoneToken: "t1"},
-		"own":         protocol.InstallOperatorParams{Context: "kind-dev", Image: "registry.example/kubetunnel:1", ImagePullPolicy: "Always", WorkDoneToken: "t2"},
-		"older":       protocol.OperatorStatusResult{Installed: true, Version: "0.0.9", Wanted: "0.1.0", Namespace: "kubetunnel-system", Image: "kubetunnel:0.0.9", Ready: true, Message: "it is older"},
-		"delve":       protocol.ResolveSessionParams{Target: target, Launch: launch, ID: "5f0c"},
+		"all":       protocol.ListNamespacesParams{Context: "kind-dev"},
+		"some":      protocol.ListNamespacesResult{Namespaces: []string{"default", "shop"}},
+		"shop":      protocol.ListServicesParams{Context: "kind-dev", Namespace: "shop"},
+		"cart":      protocol.ListServicesResult{Services: []protocol.Service{service}},
+		"uninstall": protocol.OperatorParams{Context: "kind-dev", WorkDoneToken: "t1"},
+		"own":       protocol.InstallOperatorParams{Context: "kind-dev", Image: "registry.example/kubetunnel:1", ImagePullPolicy: "Always", WorkDoneToken: "t2"},
+		"older":     protocol.OperatorStatusResult{Installed: true, Version: "0.0.9", Wanted: "0.1.0", Namespace: "kubetunnel-system", Image: "kubetunnel:0.0.9", Ready: true, Message: "it is older"},
+		"endCart":   protocol.EndInterceptParams{Context: "kind-dev", Namespace: "shop", Service: "cart"},
+		"openFile":  protocol.SuggestSessionParams{Target: target, File: "/home/ann/shop/cart/main.go", Folder: "/home/ann/shop"},
+		"oneProgram": protocol.SuggestSessionResult{Suggestions: []protocol.Suggestion{{Title: "Go: cart", Configuration: protocol.DebugConfiguration{
+			Type: "kubetunnel", Request: "launch", Name: "Debug cart in cluster", Target: target, Debug: launch,
+		}}}},
+		"delve":       protocol.ResolveSessionParams{Target: target, Launch: launch, ID: "5f0c", Folder: "/home/ann/shop"},
 		"proxy":       protocol.ResolveSessionResult{Kind: protocol.KindDebug, Mode: protocol.ModeProxy, Adapter: "go", Launch: launch, Diagnostics: []protocol.Diagnostic{diagnostic}},
-		"withLaunch":  protocol.PreflightParams{Target: target, Launch: launch},
+		"withLaunch":  protocol.PreflightParams{Target: target, Launch: launch, Folder: "/home/ann/shop"},
 		"missing":     protocol.PreflightResult{Diagnostics: []protocol.Diagnostic{diagnostic, {Severity: protocol.SeverityWarning, Code: protocol.CodeSandboxLimit, Message: "no UDP"}}},
-		"debug":       protocol.StartSessionParams{ID: "5f0c", Target: target, Launch: launch, WorkDoneToken: "t3"},
+		"debug":       protocol.StartSessionParams{ID: "5f0c", Target: target, Launch: launch, Folder: "/home/ann/shop", WorkDoneToken: "t3"},
 		"process":     protocol.StartSessionParams{ID: "5f0d", Target: target, Command: &protocol.Command{Args: []string{"go", "run", "."}, Cwd: "/home/ann/shop", Env: map[string]*string{"A": pointer("1"), "B": nil}, Expose: []int{5005}}},
 		"started":     protocol.StartSessionResult{Session: live, DAP: &protocol.Endpoint{Network: "unix", Address: "/tmp/kubetunnel-1/dap.sock"}},
 		"stop":        protocol.SessionParams{ID: "5f0c"},

@@ -43,6 +43,12 @@ type Server interface {
 	//rpc:request cluster/services
 	ListServices(ctx context.Context, params *ListServicesParams) (*ListServicesResult, error)
 
+	// EndIntercept ends an intercept of the asking user, whichever program has started it, and puts
+	// the Service back. A Service that nobody intercepts is left as it is.
+	//
+	//rpc:request cluster/endIntercept
+	EndIntercept(ctx context.Context, params *EndInterceptParams) (*Empty, error)
+
 	// OperatorStatus tells which operator the cluster has.
 	//
 	//rpc:request operator/status
@@ -57,6 +63,12 @@ type Server interface {
 	//
 	//rpc:request operator/uninstall
 	UninstallOperator(ctx context.Context, params *OperatorParams) (*Empty, error)
+
+	// SuggestSession tells how the program that a file belongs to could be debugged as a target: for an
+	// editor without a launch configuration. It changes nothing.
+	//
+	//rpc:request session/suggest
+	SuggestSession(ctx context.Context, params *SuggestSessionParams) (*SuggestSessionResult, error)
 
 	// ResolveSession tells what to launch for a launch configuration as people
 	// write it: the configuration of a proxied session or of a process. It changes nothing.

@@ -87,6 +87,9 @@ type ResolveSessionParams struct {
 	// editor (mode launcher) the result's Launch joins that session, and without an ID it
 	// is as it was, but for its checks.
 	ID string `json:"id,omitempty"`
+	// Folder is the workspace folder of the configuration, for relative paths and ${workspaceFolder};
+	// "" = the folder in which the server was started.
+	Folder string `json:"folder,omitempty"`
 }
 
 // ResolveSessionResult tells what to launch.
@@ -105,6 +108,8 @@ type ResolveSessionResult struct {
 type PreflightParams struct {
 	Target Target          `json:"target"`
 	Launch json.RawMessage `json:"launch,omitempty"`
+	// Folder is as in session/resolve.
+	Folder string `json:"folder,omitempty"`
 }
 
 // PreflightResult lists what was found; errors first.
@@ -140,6 +145,8 @@ type StartSessionParams struct {
 	Target Target `json:"target"`
 	// Launch is a debug session's launch configuration.
 	Launch json.RawMessage `json:"launch,omitempty"`
+	// Folder is as in session/resolve.
+	Folder string `json:"folder,omitempty"`
 	// Command is a process session's command.
 	Command *Command `json:"command,omitempty"`
 	// WorkDoneToken asks for $/progress.

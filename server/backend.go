@@ -23,9 +23,11 @@ type Backend interface {
 	Contexts(ctx context.Context) ([]protocol.KubeContext, error)
 	Namespaces(ctx context.Context, kubeContext string) ([]string, error)
 	Services(ctx context.Context, kubeContext, namespace string) ([]protocol.Service, error)
+	EndIntercept(ctx context.Context, params *protocol.EndInterceptParams) error
 	OperatorStatus(ctx context.Context, kubeContext string) (*protocol.OperatorStatusResult, error)
 	InstallOperator(ctx context.Context, params *protocol.InstallOperatorParams, progress func(string)) (*protocol.OperatorStatusResult, error)
 	UninstallOperator(ctx context.Context, kubeContext string, progress func(string)) error
+	Suggest(ctx context.Context, params *protocol.SuggestSessionParams) ([]protocol.Suggestion, error)
 	Resolve(ctx context.Context, params *protocol.ResolveSessionParams) (*protocol.ResolveSessionResult, error)
 	Preflight(ctx context.Context, params *protocol.PreflightParams) ([]protocol.Diagnostic, error)
 	Start(ctx context.Context, params *protocol.StartSessionParams, listener Listener) (*protocol.StartSessionResult, error)

@@ -92,6 +92,14 @@ func (b *backend) UninstallOperator(_ context.Context, kubeContext string, progr
 	return b.called("uninstall %s", kubeContext)
 }
 
+func (b *backend) EndIntercept(_ context.Context, p *protocol.EndInterceptParams) error {
+	return b.called("endIntercept %s", p.Service)
+}
+
+func (b *backend) Suggest(_ context.Context, p *protocol.SuggestSessionParams) ([]protocol.Suggestion, error) {
+	return nil, b.called("suggest %s", p.File)
+}
+
 func (b *backend) Resolve(_ context.Context, p *protocol.ResolveSessionParams) (*protocol.ResolveSessionResult, error) {
 	return &protocol.ResolveSessionResult{Kind: protocol.KindDebug, Launch: p.Launch}, b.called("resolve %s", p.Target.Service)
 }

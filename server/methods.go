@@ -33,6 +33,10 @@ func (s *server) ListServices(ctx context.Context, p *protocol.ListServicesParam
 	return &protocol.ListServicesResult{Services: list(services)}, err
 }
 
+func (s *server) EndIntercept(ctx context.Context, p *protocol.EndInterceptParams) (*protocol.Empty, error) {
+	return &protocol.Empty{}, s.backend.EndIntercept(ctx, p)
+}
+
 func (s *server) OperatorStatus(ctx context.Context, p *protocol.OperatorParams) (*protocol.OperatorStatusResult, error) {
 	return s.backend.OperatorStatus(ctx, p.Context)
 }
@@ -49,6 +53,11 @@ func (s *server) UninstallOperator(ctx context.Context, p *protocol.OperatorPara
 	err := s.backend.UninstallOperator(ctx, p.Context, work.say)
 	work.end(ending(err))
 	return &protocol.Empty{}, err
+}
+
+func (s *server) SuggestSession(ctx context.Context, p *protocol.SuggestSessionParams) (*protocol.SuggestSessionResult, error) {
+	found, err := s.backend.Suggest(ctx, p)
+	return &protocol.SuggestSessionResult{Suggestions: list(found)}, err
 }
 
 func (s *server) ResolveSession(ctx context.Context, p *protocol.ResolveSessionParams) (*protocol.ResolveSessionResult, error) {

@@ -26,6 +26,8 @@ var methods = []struct {
 	{gen.MethodListContexts, `null`, "contexts", `{"contexts":[]}`},
 	{gen.MethodListNamespaces, `{"context":"c"}`, "namespaces c", `{"namespaces":[]}`},
 	{gen.MethodListServices, `{"context":"c","namespace":"n","unknown":1}`, "services c n", `{"services":[{"name":"cart","namespace":"","type":"","ports":[]}]}`},
+	{gen.MethodEndIntercept, `{"service":"cart"}`, "endIntercept cart", `{}`},
+	{gen.MethodSuggestSession, `{"target":{"service":"cart"},"file":"/a.go"}`, "suggest /a.go", `{"suggestions":[]}`},
 	{gen.MethodOperatorStatus, `{"context":"c"}`, "status c", `{"installed":false,"wanted":"1","ready":false}`},
 	{gen.MethodInstallOperator, `{"context":"c"}`, "install c", `{"installed":true,"wanted":"1","ready":false}`},
 	{gen.MethodUninstallOperator, `{"context":"c"}`, "uninstall c", `{}`},

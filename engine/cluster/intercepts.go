@@ -50,6 +50,22 @@ func (c *Client) EndIntercept(ctx context.Context, namespace, name, uid string) 
 	return c.explain(err, access{verb: "delete", group: v1alpha1.GroupName, resource: "intercepts", namespace: namespace, name: name})
 }
 
+// EndInterceptOf ends the intercept on a Service, if there is one. Whose may be ended, the cluster decides.
+func (c *Client) EndInterceptOf(ctx context.Context, namespace, service string) error {
+	if namespace == "" {
+		namespace = c.namespace
+	}
+	intercepts, err := c.listIntercepts(ctx, namespace)
+	if err != nil {
+		return c.explain(err, access{verb: "list", group: v1alpha1.GroupName, resource: "intercepts", namespace: namespace})
+	}
+	in := liveIntercept(intercepts, service)
+	if in == nil {
+		return nil
+	}
+	return c.EndIntercept(ctx, namespace, in.Name, string(in.UID))
+}
+
 func toIntercept(u *unstructured.Unstructured) (*v1alpha1.Intercept, error) {
 	var out v1alpha1.Intercept
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &out); err != nil {

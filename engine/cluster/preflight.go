@@ -238,9 +238,18 @@ func (s *Survey) judgeMissing(ctx context.Context, c *Client) {
 		s.fail(protocol.Errorf(protocol.CodeNamespaceNotFound, "the cluster of context %q has no namespace %q", c.context, ns).On("Namespace", "", ns), "target.namespace")
 		return
 	}
+	fix := protocol.Fix{Title: "Choose one that is there", Command: "kubectl --context " + c.context + " -n " + ns + " get services"}
+	if list, err := c.kube.CoreV1().Services(ns).List(ctx, metav1.ListOptions{}); err == nil {
+		var names []string
+		for i := range list.Items {
+			names = append(names, list.Items[i].Name)
+		}
+		if meant := nearest(name, names); meant != "" {
+			fix = protocol.Fix{Title: "Change it to " + meant, Value: meant}
+		}
+	}
 	s.fail(protocol.Errorf(protocol.CodeServiceNotFound, "there is no Service %q in namespace %q (context %q)", name, ns, c.context).
-		On("Service", ns, name).
-		WithFix(protocol.Fix{Title: "Choose one that is there", Command: "kubectl --context " + c.context + " -n " + ns + " get services"}), "target.service")
+		On("Service", ns, name).WithFix(fix), "target.service")
 }
 
 func (s *Survey) judgeOperator(f *facts) {

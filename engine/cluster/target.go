@@ -93,7 +93,7 @@ func choosePorts(svc *corev1.Service, target protocol.Target, resolve func(corev
 	if len(ports) == 0 {
 		return nil, protocol.Errorf(protocol.CodeUnknownPort, "Service %s/%s has no TCP port %q; it has %s", svc.Namespace, svc.Name, target.Port, strings.Join(known, ", ")).
 			On("Service", svc.Namespace, svc.Name).
-			WithFix(protocol.Fix{Title: "Set port to one of: " + strings.Join(known, ", ")})
+			WithFix(portFix(svc, known))
 	}
 	if target.LocalPort != 0 && len(ports) > 1 {
 		return nil, protocol.Errorf(protocol.CodePortAmbiguous, "localPort %d is for one port, but Service %s/%s has %s", target.LocalPort, svc.Namespace, svc.Name, strings.Join(known, ", ")).
@@ -101,6 +101,15 @@ func choosePorts(svc *corev1.Service, target protocol.Target, resolve func(corev
 			WithFix(protocol.Fix{Title: "Say which port is meant: set port to one of " + strings.Join(known, ", ")})
 	}
 	return ports, nil
+}
+
+// portFix is what to write where a port is not there: the only one, or one of several.
+func portFix(svc *corev1.Service, known []string) protocol.Fix {
+	if len(svc.Spec.Ports) == 1 {
+		value := strconv.Itoa(int(svc.Spec.Ports[0].Port))
+		return protocol.Fix{Title: "Change it to " + value, Value: value}
+	}
+	return protocol.Fix{Title: "Set port to one of: " + strings.Join(known, ", ")}
 }
 
 func mapPort(svc *corev1.Service, p corev1.ServicePort, target protocol.Target, resolve func(corev1.ServicePort) int) (*protocol.PortMapping, *protocol.Error) {

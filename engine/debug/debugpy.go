@@ -16,6 +16,7 @@ func debugpyAdapter() *adapter {
 		aliases:     []string{"python"},
 		mode:        protocol.ModeProxy,
 		resolve:     resolveDebugpy,
+		suggest:     suggestPython,
 		find:        findDebugpy,
 		versionArgs: []string{"--version"},
 		transport:   func(*config) transport { return transportStdio },

@@ -24,6 +24,7 @@ func delveAdapter() *adapter {
 		aliases:     []string{"delve", "dlv"},
 		mode:        protocol.ModeProxy,
 		resolve:     resolveDelve,
+		suggest:     suggestGo,
 		find:        findDelve,
 		versionArgs: []string{"version"},
 		transport:   func(*config) transport { return transportReverse },

@@ -17,6 +17,7 @@ func nodeAdapter() *adapter {
 		aliases:  []string{"pwa-node"},
 		mode:     protocol.ModeLauncher,
 		resolve:  resolveNode,
+		suggest:  suggestNode,
 		launcher: launchNode,
 	}
 }

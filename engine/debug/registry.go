@@ -41,6 +41,8 @@ type adapter struct {
 
 	// resolve checks and completes a launch configuration; findings go to the configuration.
 	resolve func(c *config)
+	// suggest guesses launch configurations for a workspace folder and the file that is open in it.
+	suggest func(folder, file string) []guess
 
 	// The rest is for mode proxy.
 

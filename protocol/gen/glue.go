@@ -18,9 +18,11 @@ const (
 	MethodListContexts      = "cluster/contexts"
 	MethodListNamespaces    = "cluster/namespaces"
 	MethodListServices      = "cluster/services"
+	MethodEndIntercept      = "cluster/endIntercept"
 	MethodOperatorStatus    = "operator/status"
 	MethodInstallOperator   = "operator/install"
 	MethodUninstallOperator = "operator/uninstall"
+	MethodSuggestSession    = "session/suggest"
 	MethodResolveSession    = "session/resolve"
 	MethodPreflight         = "session/preflight"
 	MethodStartSession      = "session/start"
@@ -80,6 +82,12 @@ func DispatchServer(ctx context.Context, impl protocol.Server, method string, pa
 			return nil, err
 		}
 		return impl.ListServices(ctx, &p)
+	case MethodEndIntercept:
+		var p protocol.EndInterceptParams
+		if err := decode(method, params, &p); err != nil {
+			return nil, err
+		}
+		return impl.EndIntercept(ctx, &p)
 	case MethodOperatorStatus:
 		var p protocol.OperatorParams
 		if err := decode(method, params, &p); err != nil {
@@ -98,6 +106,12 @@ func DispatchServer(ctx context.Context, impl protocol.Server, method string, pa
 			return nil, err
 		}
 		return impl.UninstallOperator(ctx, &p)
+	case MethodSuggestSession:
+		var p protocol.SuggestSessionParams
+		if err := decode(method, params, &p); err != nil {
+			return nil, err
+		}
+		return impl.SuggestSession(ctx, &p)
 	case MethodResolveSession:
 		var p protocol.ResolveSessionParams
 		if err := decode(method, params, &p); err != nil {
@@ -204,6 +218,15 @@ func (c ServerCaller) ListServices(ctx context.Context, params *protocol.ListSer
 	return &result, nil
 }
 
+// EndIntercept calls cluster/endIntercept.
+func (c ServerCaller) EndIntercept(ctx context.Context, params *protocol.EndInterceptParams) (*protocol.Empty, error) {
+	var result protocol.Empty
+	if err := c.Conn.Call(ctx, MethodEndIntercept, params, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
 // OperatorStatus calls operator/status.
 func (c ServerCaller) OperatorStatus(ctx context.Context, params *protocol.OperatorParams) (*protocol.OperatorStatusResult, error) {
 	var result protocol.OperatorStatusResult
@@ -226,6 +249,15 @@ func (c ServerCaller) InstallOperator(ctx context.Context, params *protocol.Inst
 func (c ServerCaller) UninstallOperator(ctx context.Context, params *protocol.OperatorParams) (*protocol.Empty, error) {
 	var result protocol.Empty
 	if err := c.Conn.Call(ctx, MethodUninstallOperator, params, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// SuggestSession calls session/suggest.
+func (c ServerCaller) SuggestSession(ctx context.Context, params *protocol.SuggestSessionParams) (*protocol.SuggestSessionResult, error) {
+	var result protocol.SuggestSessionResult
+	if err := c.Conn.Call(ctx, MethodSuggestSession, params, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil

@@ -30,6 +30,23 @@ export interface Command {
   expose?: number[];
 }
 
+/**
+ * DebugConfiguration is a launch configuration as people write it in an editor for the debug type "kubetunnel".
+ */
+export interface DebugConfiguration {
+  /** type is "kubetunnel". */
+  type: string;
+  /** request is "launch". */
+  request: string;
+  name: string;
+  /** target is the Service that the program stands in for while it is debugged. */
+  target: Target;
+  /**
+   * debug tells how to debug the program: a launch configuration as one would write it to debug the program on the workstation, such as {"type": "go", "program": "${workspaceFolder}"}, or the name of another configuration in the same file.
+   */
+  debug: unknown;
+}
+
 /** Diagnostic is one finding, with what to do about it. */
 export interface Diagnostic {
   severity: Severity;
@@ -43,6 +60,13 @@ export interface Diagnostic {
 
 /** Empty is the params or result of a method that has none. */
 export type Empty = Record<string, never>;
+
+/** EndInterceptParams names the Service whose intercept is to be ended. */
+export interface EndInterceptParams {
+  context?: string;
+  namespace?: string;
+  service: string;
+}
 
 /** Endpoint is where to reach a session's DAP side. */
 export interface Endpoint {
@@ -186,6 +210,8 @@ export interface Fix {
   yaml?: string;
   /** method is a request of this protocol that fixes it, such as "operator/install". */
   method?: string;
+  /** value is what the Diagnostic's Field should be, if that fixes it. */
+  value?: string;
 }
 
 /** Forward is a listener on the workstation's 127.0.0.1. */
@@ -338,6 +364,8 @@ export interface PortMapping {
 export interface PreflightParams {
   target: Target;
   launch?: unknown;
+  /** folder is as in session/resolve. */
+  folder?: string;
 }
 
 /** PreflightResult lists what was found; errors first. */
@@ -388,6 +416,10 @@ export interface ResolveSessionParams {
    * id is the one with which the session will be started. Where the adapter lives in the editor (mode launcher) the result's Launch joins that session, and without an ID it is as it was, but for its checks.
    */
   id?: string;
+  /**
+   * folder is the workspace folder of the configuration, for relative paths and ${workspaceFolder}; "" = the folder in which the server was started.
+   */
+  folder?: string;
 }
 
 /** ResolveSessionResult tells what to launch. */
@@ -506,6 +538,8 @@ export interface StartSessionParams {
   target: Target;
   /** launch is a debug session's launch configuration. */
   launch?: unknown;
+  /** folder is as in session/resolve. */
+  folder?: string;
   /** command is a process session's command. */
   command?: Command;
   /** workDoneToken asks for $/progress. */
@@ -527,6 +561,27 @@ export type State = "starting" | "ready" | "live" | "waiting" | "reconnecting" |
 /** StopSessionResult is the session's end. */
 export interface StopSessionResult {
   session: SessionInfo;
+}
+
+/** SuggestSessionParams tells what is open in the editor. */
+export interface SuggestSessionParams {
+  target: Target;
+  /** file is the file that the user looks at; "" = none. */
+  file?: string;
+  /** folder is the workspace folder; "" = the folder in which the server was started. */
+  folder?: string;
+}
+
+/** SuggestSessionResult lists what could be debugged, the likeliest first. */
+export interface SuggestSessionResult {
+  suggestions: Suggestion[];
+}
+
+/** Suggestion is one way to debug. */
+export interface Suggestion {
+  /** title names the program for a person, such as "Go: cart". */
+  title: string;
+  configuration: DebugConfiguration;
 }
 
 /** Target is the Service to debug. */
@@ -606,6 +661,10 @@ export interface ServerMethods {
    * ListServices lists the Services of a namespace with their ports, the workload behind each and who intercepts it.
    */
   "cluster/services": { params: ListServicesParams; result: ListServicesResult };
+  /**
+   * EndIntercept ends an intercept of the asking user, whichever program has started it, and puts the Service back. A Service that nobody intercepts is left as it is.
+   */
+  "cluster/endIntercept": { params: EndInterceptParams; result: Empty };
   /** OperatorStatus tells which operator the cluster has. */
   "operator/status": { params: OperatorParams; result: OperatorStatusResult };
   /** InstallOperator installs the operator, or upgrades it to this server's version. */
@@ -614,6 +673,10 @@ export interface ServerMethods {
    * UninstallOperator ends all intercepts, waits until their Services are back, and removes the operator.
    */
   "operator/uninstall": { params: OperatorParams; result: Empty };
+  /**
+   * SuggestSession tells how the program that a file belongs to could be debugged as a target: for an editor without a launch configuration. It changes nothing.
+   */
+  "session/suggest": { params: SuggestSessionParams; result: SuggestSessionResult };
   /**
    * ResolveSession tells what to launch for a launch configuration as people write it: the configuration of a proxied session or of a process. It changes nothing.
    */

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"os"
@@ -76,6 +77,14 @@ func (b *backend) Services(ctx context.Context, kubeContext, namespace string) (
 	return client.Services(ctx, namespace)
 }
 
+func (b *backend) EndIntercept(ctx context.Context, p *protocol.EndInterceptParams) error {
+	client, err := b.kubeconfig.Connect(p.Context)
+	if err != nil {
+		return err
+	}
+	return client.EndInterceptOf(ctx, p.Namespace, p.Service)
+}
+
 func (b *backend) OperatorStatus(ctx context.Context, kubeContext string) (*protocol.OperatorStatusResult, error) {
 	client, err := b.kubeconfig.Connect(kubeContext)
 	if err != nil {
@@ -108,8 +117,12 @@ func (b *backend) Revert(ctx context.Context, kubeContext, namespace, service st
 	return client.Revert(ctx, namespace, service)
 }
 
+func (b *backend) Suggest(_ context.Context, p *protocol.SuggestSessionParams) ([]protocol.Suggestion, error) {
+	return debug.Suggest(p.Target, cmp.Or(p.Folder, b.folder), p.File), nil
+}
+
 func (b *backend) Resolve(_ context.Context, p *protocol.ResolveSessionParams) (*protocol.ResolveSessionResult, error) {
-	return debug.Resolve(p.Target, p.Launch, debug.ResolveOptions{Folder: b.folder, Exec: debug.ExecLine(p.ID)})
+	return debug.Resolve(p.Target, p.Launch, debug.ResolveOptions{Folder: cmp.Or(p.Folder, b.folder), Exec: debug.ExecLine(p.ID)})
 }
 
 // Preflight joins what the cluster and the debugger room find.
@@ -122,7 +135,7 @@ func (b *backend) Preflight(ctx context.Context, p *protocol.PreflightParams) ([
 		found = append(found, client.Diagnose(ctx, p.Target)...)
 	}
 	if len(p.Launch) > 0 {
-		resolved, err := debug.Resolve(p.Target, p.Launch, debug.ResolveOptions{Folder: b.folder})
+		resolved, err := debug.Resolve(p.Target, p.Launch, debug.ResolveOptions{Folder: cmp.Or(p.Folder, b.folder)})
 		if err != nil {
 			found = append(found, cluster.AsDiagnostic(err))
 		} else {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -49,7 +50,7 @@ func newRooms(kubeconfig *cluster.Kubeconfig, former *former, folder string, ter
 			return sandboxRoom{Sandbox: box, dir: cfg.Dir, link: cfg.Link}, nil
 		},
 		Debugger: func(ctx context.Context, cfg engine.DebuggerConfig) (engine.Debugger, error) {
-			return newDebugger(ctx, cfg, folder, terminal, log)
+			return newDebugger(ctx, cfg, cmp.Or(cfg.Folder, folder), terminal, log)
 		},
 	}
 }
