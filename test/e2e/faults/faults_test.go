@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kubetunnel/kubetunnel/test/cluster"
+	"github.com/kubetunnel/kubetunnel/test/results"
 )
 
 // row is a fault.
@@ -74,17 +75,17 @@ func playAll(t *testing.T, rows []*row, together bool) {
 			if together {
 				t.Parallel()
 			}
-			var sum result
+			var sum results.Fault
 			for i := range runs() {
-				t.Run(strconv.Itoa(i+1), func(t *testing.T) { sum.add(r.run(t)) })
+				t.Run(strconv.Itoa(i+1), func(t *testing.T) { sum.Add(r.run(t)) })
 			}
-			results.note(t, sum)
+			played.note(t, sum)
 		})
 	}
 }
 
 // run plays a row once.
-func (r *row) run(t *testing.T) result {
+func (r *row) run(t *testing.T) results.Fault {
 	t.Helper()
 	s := raise(t, r)
 	r.play(s)
@@ -92,7 +93,7 @@ func (r *row) run(t *testing.T) result {
 }
 
 // judge waits until nothing is left of the row, ends the load, and looks at what it has seen.
-func (s *stage) judge() result {
+func (s *stage) judge() results.Fault {
 	s.t.Helper()
 	left := s.waitNothingLeft()
 	end := s.ended
@@ -101,7 +102,7 @@ func (s *stage) judge() result {
 		end, err = s.stats(http.MethodDelete)
 		s.must(err)
 	}
-	sum := result{Name: s.row.name, RecoveryMillis: -1, LeftBehind: len(left)}
+	sum := results.Fault{Name: s.row.name, Form: of("quick", "long"), RecoveryMillis: -1, RestoredMillis: s.restored.Milliseconds(), LeftBehind: len(left)}
 	var skipped, controlSkipped int64
 	for name, kinds := range end {
 		if name == bare {

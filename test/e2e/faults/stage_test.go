@@ -42,6 +42,8 @@ type stage struct {
 	marked  time.Time
 	took    time.Duration
 	excused excuse
+	// restored is how long after that a Service was as before.
+	restored time.Duration
 	// ended is what the load has seen, for rows that end it themselves.
 	ended counts
 
@@ -225,6 +227,9 @@ func (s *stage) waitRestored(service string) {
 		err := s.same[service](s.ctx)
 		return err == nil, err
 	}))
+	if s.restored == 0 {
+		s.restored = time.Since(s.marked)
+	}
 }
 
 // left is what the row has left behind.

@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/kubetunnel/kubetunnel/test/results"
 )
 
 const (
@@ -17,25 +19,8 @@ const (
 	end   = "<!-- reliability: end -->\n"
 )
 
-// report is what the table is made of; test/e2e/faults writes it.
-type report struct {
-	Machine string `json:"machine"`
-	Date    string `json:"date"`
-	Rows    []row  `json:"rows"`
-}
-
-type row struct {
-	Name           string `json:"name"`
-	Form           string `json:"form"`
-	Runs           int    `json:"runs"`
-	Requests       int64  `json:"requests"`
-	Failed         int64  `json:"failed"`
-	Inside         int64  `json:"inside"`
-	ControlFailed  int64  `json:"control_failed"`
-	Slow           int64  `json:"slow"`
-	RecoveryMillis int64  `json:"recovery_ms"`
-	LeftBehind     int    `json:"left_behind"`
-}
+// report is what the table is made of.
+type report results.Faults
 
 func main() {
 	from := []string{"build/soak.json"}
@@ -91,7 +76,7 @@ func replace(page, table string) (string, error) {
 func (r *report) add(other report) {
 	r.Machine, r.Date = other.Machine, other.Date
 	for _, one := range other.Rows {
-		known := slices.IndexFunc(r.Rows, func(have row) bool { return have.Name == one.Name })
+		known := slices.IndexFunc(r.Rows, func(have results.Fault) bool { return have.Name == one.Name })
 		switch {
 		case one.Runs == 0:
 		case known >= 0:
@@ -105,13 +90,16 @@ func (r *report) add(other report) {
 func (r report) table() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured %s, %s.\n\n", r.Date, r.Machine)
-	b.WriteString("| fault | form | calls | failed | control failed | inside | > 1 s | origin after | left |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	b.WriteString("| fault | form | calls | failed | control failed | inside | > 1 s | origin after | Service back | left |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, row := range r.Rows {
-		recovery := "–"
+		recovery, restored := "–", "–"
 		if row.RecoveryMillis >= 0 {
 			recovery = fmt.Sprintf("%d ms", row.RecoveryMillis)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %d | %d | %d | %d | %d | %s | %d |\n", row.Name, row.Form, row.Requests, row.Failed, row.ControlFailed, row.Inside, row.Slow, recovery, row.LeftBehind)
+		if row.RestoredMillis > 0 {
+			restored = fmt.Sprintf("%d ms", row.RestoredMillis)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %d | %d | %d | %d | %d | %s | %s | %d |\n", row.Name, row.Form, row.Requests, row.Failed, row.ControlFailed, row.Inside, row.Slow, recovery, restored, row.LeftBehind)
 	}
 	return b.String()
 }
