@@ -70,31 +70,39 @@ test-go: compiler $(DELVE) ## unit tests, with the race detector
 	@$(REPORT) -C test/devcluster go test -json -race ./...
 
 .PHONY: test-operator
-test-operator: compiler build ## the controller's tests, on a real cluster without an operator
+test-operator: test-programs ## the controller's tests, on a real cluster without an operator
 	@./scripts/with-devcluster.sh $(or $(KUBETUNNEL_TEST_NAME),ktcontroller) $(REPORT) -stream go test -json -race -count=1 -timeout 15m ./operator/controller
 
-.PHONY: test-e2e
-test-e2e: compiler images $(DELVE) ## end-to-end tests on a real cluster
+# What the tests on a cluster need; `make test` makes it once for all of them.
+.PHONY: test-programs
+ifeq ($(KUBETUNNEL_TEST_PROGRAMS),)
+test-programs: compiler images $(DELVE)
 	@go build -race -trimpath -ldflags '$(LDFLAGS)' -o bin/race/ ./server/cmd/tunnel-server
+endif
+
+.PHONY: test-e2e
+test-e2e: test-programs ## end-to-end tests on a real cluster
 	@KUBETUNNEL_TOOLS=$(TOOLS) ./scripts/test-e2e.sh $(ARGS)
 
+.PHONY: test-faults
+test-faults: test-programs ## faults under load, the quick form of each
+	@./scripts/test-faults.sh $(ARGS)
+
 .PHONY: test-debuggers
-test-debuggers: compiler images $(DELVE) ## each debugger, end to end on a real cluster
-	@go build -race -trimpath -ldflags '$(LDFLAGS)' -o bin/race/ ./server/cmd/tunnel-server
+test-debuggers: test-programs ## each debugger, end to end on a real cluster
 	@KUBETUNNEL_TOOLS=$(TOOLS) ./scripts/test-debuggers.sh $(ARGS)
 
 .PHONY: test-chart
-test-chart: compiler images ## the Helm chart's tests, by the real Helm, on a real cluster
+test-chart: test-programs ## the Helm chart's tests, by the real Helm, on a real cluster
 	@./scripts/test-chart.sh $(ARGS)
 
 .PHONY: soak
-soak: compiler images $(DELVE) ## the fault suite's long form; writes build/soak.json and, when all rows were played, README's table from it
-	@go build -race -trimpath -ldflags '$(LDFLAGS)' -o bin/race/ ./server/cmd/tunnel-server
-	@./scripts/soak.sh $(ARGS)
+soak: test-programs ## the fault suite's long form; writes build/soak.json and, when all rows were played, README's table from it
+	@KUBETUNNEL_SOAK=1 ./scripts/test-faults.sh $(ARGS)
 	@$(if $(ARGS),true,go run ./test/tools/reliability)
 
 .PHONY: parity
-parity: images ## what differs between a pod and a session; writes build/parity.json
+parity: test-programs ## what differs between a pod and a session; writes build/parity.json
 	@./scripts/parity-image.sh
 	@go run ./test/parity $(ARGS)
 

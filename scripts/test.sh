@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# make test: everything, cheap checks first; the first that fails ends it. Each
-# stage begins by ending what a killed run has left, and leaves nothing itself.
+# make test: everything, cheap checks first. What needs the processors goes one by one;
+# what waits for a cluster most of the time goes in two lanes side by side, each with
+# clusters of its own. The first stage that fails ends its lane, and the other one
+# after the stage that it is in. Each stage begins by ending what a killed run has left, and
+# leaves nothing itself.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+export KUBETUNNEL_TEST_PROGRAMS=
 
+# stage NAME TARGET...: make's targets, with what they say.
 stage() {
   local name=$1 began=$SECONDS code
   shift
@@ -17,15 +22,71 @@ stage() {
   printf '== passed: %s, %d s\n' "$name" $((SECONDS - began))
 }
 
+# lane NAME STAGE...: several stages, "NAME: TARGET" each, with NAME before each line.
+lane() {
+  local lane=$1 each
+  shift
+  set +m # one group, that of the lane
+  for each in "$@"; do
+    if [ -e "$failed" ]; then
+      printf '== left out: %s\n' "${each%: *}"
+    elif ! (stage "${each%: *}" "${each##*: }" 2>&1); then
+      touch "$failed"
+    fi
+  done | sed -u "s/^/$lane | /"
+}
+
+failed=$(mktemp -u)
+lanes=()
+# A lane is a process group, so that all of it ends with this run.
+end() {
+  local pid
+  for pid in "${lanes[@]}"; do
+    kill -TERM -- "-$pid" 2>/dev/null
+  done
+  wait
+  rm -f "$failed"
+}
+trap 'end; exit 130' INT TERM HUP
+trap 'rm -f "$failed"' EXIT
+
 stage "build" build images
 stage "linters" lint
 stage "each system that workstations have" cross
 stage "unit tests, with the race detector" test-go
-stage "fuzz targets, 5 s each" fuzz FUZZTIME=5s
-stage "the operator's controller on a real cluster" test-operator
+stage "fuzz targets, 3 s each" fuzz FUZZTIME=3s
 stage "the image for release, built twice" release-images
-stage "the Helm chart, by the real Helm on a real cluster" test-chart
-stage "end-to-end tests on a real cluster" test-e2e
-stage "each debugger, end to end" test-debuggers
-stage "parity of a session with a pod" parity
+stage "what the tests on clusters need" test-programs
+export KUBETUNNEL_TEST_PROGRAMS=made
+
+first=(
+  "end-to-end tests on a real cluster: test-e2e"
+  "each debugger, end to end: test-debuggers"
+)
+second=(
+  "faults under load: test-faults"
+  "the operator's controller on a real cluster: test-operator"
+  "the Helm chart, by the real Helm on a real cluster: test-chart"
+  "parity of a session with a pod: parity"
+)
+if [ "${KUBETUNNEL_TEST_CLUSTER:-}" = existing ]; then
+  # There is one cluster for all.
+  lane 1 "${first[@]}" "${second[@]}"
+else
+  set -m
+  lane 1 "${first[@]}" &
+  lanes+=($!)
+  (
+    if [ -n "${KUBETUNNEL_TEST_NAME:-}" ]; then
+      export KUBETUNNEL_TEST_NAME=${KUBETUNNEL_TEST_NAME}2
+    fi
+    lane 2 "${second[@]}"
+  ) &
+  lanes+=($!)
+  wait "${lanes[@]}"
+fi
+if [ -e "$failed" ]; then
+  printf '\n== FAILED, after %d s; see above\n' "$SECONDS"
+  exit 1
+fi
 printf '\n== all passed, %d s\n' "$SECONDS"

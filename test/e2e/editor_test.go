@@ -19,7 +19,7 @@ const testTimeout = 2 * time.Minute
 func testContext(t *testing.T) context.Context {
 	t.Helper()
 	t.Cleanup(func() {
-		if told := races.Take(); told != "" {
+		if told := suite.Races.Take(); told != "" {
 			t.Error(told)
 		}
 	})

@@ -5,31 +5,22 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"testing"
-	"time"
 
-	"github.com/kubetunnel/kubetunnel/engine/private"
 	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
-const (
-	user = "dev"
-	// upTimeout bounds what comes before the tests: the first time, Kubernetes is built.
-	upTimeout   = 20 * time.Minute
-	downTimeout = 2 * time.Minute
-)
+const user = cluster.User
 
 var (
+	suite      = &cluster.Suite{Name: "kttest", Up: []string{"--audit"}, Prepare: prepare, Judge: judgeRights}
 	world      *cluster.Cluster
 	kubeconfig string // of the ordinary user
 	shop       = unique("shop")
-	races      cluster.Races
 	// everyRight: what is run uses each of the operator's rights.
 	everyRight bool
 )
@@ -48,12 +39,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	choose(stage == "debuggers")
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(suite.Main(m))
 }
 
 // choose leaves out what is another stage's: the tests of the debuggers, whose names begin
@@ -78,42 +64,9 @@ func choose(debuggers bool) {
 
 func given(name string) bool { return flag.Lookup(name).Value.String() != "" }
 
-func run(m *testing.M) (code int, err error) {
-	began := time.Now()
-	say := func(text string) { fmt.Printf("%7.1f s  %s\n", time.Since(began).Seconds(), text) }
-	folder, err := private.New() // swept when this run is killed
-	if err != nil {
-		return 1, err
-	}
-	dir := folder.Path()
-	defer func() { err = errors.Join(err, folder.Remove()) }()
-	if err := races.Open(dir); err != nil {
-		return 1, err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), upTimeout)
-	defer cancel()
-	if world, err = cluster.Up(ctx, cluster.Name("kttest"), say, "--audit"); err != nil {
-		return 1, err
-	}
-	defer func() {
-		end, cancel := context.WithTimeout(context.Background(), downTimeout)
-		defer cancel()
-		err = errors.Join(err, world.Down(end, say))
-	}()
-	if err := prepare(ctx, dir, say); err != nil {
-		return 1, err
-	}
-	code = m.Run()
-	if told := races.Take(); told != "" {
-		err = errors.New(told)
-	}
-	end, cancel := context.WithTimeout(context.Background(), downTimeout)
-	defer cancel()
-	return code, errors.Join(err, judgeRights(end, code == 0))
-}
-
-// prepare installs the operator and the shop, and makes the ordinary user.
-func prepare(ctx context.Context, dir string, say func(string)) error {
+// prepare installs the operator and the shop, and lets the ordinary user debug it.
+func prepare(ctx context.Context, s *cluster.Suite, say func(string)) error {
+	world, kubeconfig = s.World, s.Kubeconfig
 	if err := world.InstallOperator(ctx, say); err != nil {
 		return err
 	}
@@ -121,9 +74,5 @@ func prepare(ctx context.Context, dir string, say func(string)) error {
 		return err
 	}
 	say("the shop is open in namespace " + shop)
-	if err := world.Grant(ctx, shop, user); err != nil {
-		return err
-	}
-	kubeconfig = filepath.Join(dir, "kubeconfig")
-	return world.User(ctx, user, kubeconfig)
+	return world.Grant(ctx, shop, user)
 }

@@ -5,28 +5,23 @@ package live
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/kubetunnel/kubetunnel/engine/private"
 	"github.com/kubetunnel/kubetunnel/test/chart/helm"
 	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
 const (
-	user = "dev"
-	// upTimeout bounds what comes before the tests: the first time, Kubernetes is built.
-	upTimeout   = 20 * time.Minute
-	downTimeout = 2 * time.Minute
+	user        = cluster.User
 	testTimeout = 4 * time.Minute
 )
 
 var (
+	suite      = &cluster.Suite{Name: "ktchart", Prepare: prepare}
 	world      *cluster.Cluster
 	kubeconfig string // of the ordinary user
 	shop       = fmt.Sprintf("chart-shop-%06x", rand.IntN(1<<24))
@@ -37,44 +32,16 @@ func TestMain(m *testing.M) {
 		fmt.Println("the chart's tests need a cluster: `make test-chart` brings one up")
 		os.Exit(0)
 	}
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "chart:", err)
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(suite.Main(m))
 }
 
-func run(m *testing.M) (code int, err error) {
-	began := time.Now()
-	say := func(text string) { fmt.Printf("%7.1f s  %s\n", time.Since(began).Seconds(), text) }
-	folder, err := private.New() // swept when this run is killed
-	if err != nil {
-		return 1, err
-	}
-	defer func() { err = errors.Join(err, folder.Remove()) }()
-	ctx, cancel := context.WithTimeout(context.Background(), upTimeout)
-	defer cancel()
-	if world, err = cluster.Up(ctx, cluster.Name("ktchart"), say); err != nil {
-		return 1, err
-	}
-	defer func() {
-		end, cancel := context.WithTimeout(context.Background(), downTimeout)
-		defer cancel()
-		err = errors.Join(err, world.Down(end, say))
-	}()
+// prepare opens the shop, and makes the operator's namespace as the chart's README says.
+func prepare(ctx context.Context, s *cluster.Suite, _ func(string)) error {
+	world, kubeconfig = s.World, s.Kubeconfig
 	if err := world.Shop(ctx, shop); err != nil {
-		return 1, err
+		return err
 	}
-	// As the chart's README says.
-	if err := world.Namespace(ctx, helm.Namespace); err != nil {
-		return 1, err
-	}
-	kubeconfig = filepath.Join(folder.Path(), "kubeconfig")
-	if err := world.User(ctx, user, kubeconfig); err != nil {
-		return 1, err
-	}
-	return m.Run(), nil
+	return world.Namespace(ctx, helm.Namespace)
 }
 
 func testContext(t *testing.T) context.Context {

@@ -12,8 +12,9 @@ func networkRows() []*row {
 		{name: "network cut for 3 s", play: func(s *stage) { cutFor(s, 3*time.Second) }},
 		{name: "network cut for 60 s", play: func(s *stage) { cutFor(s, time.Minute) }, long: true, recovers: true, lease: 300, calls: 5 * time.Minute, last: 10 * time.Minute},
 		{name: "network cut while a call is held", play: heldThroughCut, recovers: true, lease: 300, calls: 5 * time.Minute, last: 10 * time.Minute},
-		{name: "network loses packets", play: lossy},
-		{name: "network slow", play: narrow},
+		{name: "network loses packets", play: func(s *stage) { spoilt(s, "lose", "10") }},
+		// Less than calls need to be quick.
+		{name: "network slow", play: func(s *stage) { spoilt(s, "slow", "1000") }},
 		{name: "network cut for good", play: cutForGood, lease: protocol.MinLeaseSeconds, recovers: true},
 		{name: "API server restarted", play: restartAPI},
 	}
@@ -54,27 +55,15 @@ func heldThroughCut(s *stage) {
 	s.stopDebugger("held")
 }
 
-// lossy loses every tenth packet, each way, for as long as the session lasts.
-func lossy(s *stage) {
-	s.live("lossy", app)
+// spoilt is a network that goes on, badly, for as long as the session lasts.
+func spoilt(s *stage, how ...string) {
+	s.live("spoilt", app)
 	s.mark(noExcuse)
 	s.healed()
-	s.fault("net", "lose", "10")
+	s.fault(append([]string{"net"}, how...)...)
 	s.pause(of(5*time.Second, time.Minute))
 	s.waitServed(app, false)
-	s.stop("lossy")
-	s.fault("net", "heal")
-}
-
-// narrow lets less through than a call needs to be quick, with half a second of a queue.
-func narrow(s *stage) {
-	s.live("narrow", app)
-	s.mark(noExcuse)
-	s.healed()
-	s.fault("net", "slow", "1000")
-	s.pause(of(5*time.Second, time.Minute))
-	s.waitServed(app, false)
-	s.stop("narrow")
+	s.stop("spoilt")
 	s.fault("net", "heal")
 }
 

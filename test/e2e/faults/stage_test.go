@@ -66,7 +66,7 @@ func raise(t *testing.T, r *row) *stage {
 		defer stop()
 		cancel()
 		_ = world.Kube.CoreV1().Namespaces().Delete(end, s.namespace, metav1.DeleteOptions{}) // it may be gone
-		if told := races.Take(); told != "" {
+		if told := suite.Races.Take(); told != "" {
 			t.Error(told)
 		}
 	})
