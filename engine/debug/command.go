@@ -62,15 +62,18 @@ func resolveCommand(c *config) {
 		c.bad("adapterTransport", "must be \"stdio\", \"tcp\", \"unix\" or \"reverse\", not %q", t)
 	}
 	switch form := envForm(c.text("adapterEnv")); form {
-	case "", envObject, envList:
+	case "", envObject, envList, envWhole:
 	default:
-		c.bad("adapterEnv", "must be \"object\" or \"list\", not %q", form)
+		c.bad("adapterEnv", "must be \"object\", \"list\" or \"whole\", not %q", form)
 	}
 	if c.has("adapterCwd") {
 		c.set("adapterCwd", c.path("adapterCwd", ""))
 	}
-	if c.has("cwd") {
-		c.set("cwd", c.path("cwd", ""))
+	for _, field := range []string{"cwd", "program"} {
+		// What a program is, only its adapter knows: a path where it looks like one.
+		if text := c.text(field); field == "cwd" && text != "" || strings.ContainsRune(text, '/') {
+			c.set(field, c.path(field, ""))
+		}
 	}
 	envFiles(c)
 }

@@ -106,6 +106,20 @@ func (c *config) list(field string) []string {
 	return value
 }
 
+// whole gives a field that must be a whole number, 0 when it is absent or wrong.
+func (c *config) whole(field string) int {
+	if !c.has(field) {
+		return 0
+	}
+	var value int
+	if err := json.Unmarshal(c.values[field], &value); err != nil {
+		c.bad(field, "must be a whole number, not %s", kindOf(c.values[field]))
+	}
+	return value
+}
+
+func (c *config) attaches() bool { return c.text("request") == "attach" }
+
 func (c *config) set(field string, value any) {
 	raw, err := json.Marshal(value)
 	if err == nil { // strings, numbers, lists and maps of them always can

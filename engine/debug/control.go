@@ -61,7 +61,7 @@ func (p *proxy) restartNow(result chan<- error) {
 		result <- errors.New("the program has not been started yet")
 		return
 	}
-	if !p.capabilities.SupportsRestartRequest || p.noDebug {
+	if !p.capabilities.SupportsRestartRequest || p.noDebug || p.attached {
 		p.beforeEnd(func() { p.restartByEditor(result) })
 		return
 	}

@@ -238,14 +238,14 @@ func (d *Debugger) enroll(p *proxy) (ending bool) {
 func (d *Debugger) proxyConfig() proxyConfig {
 	cfg := d.opts.proxyConfig()
 	prepare := cfg.prepare
-	cfg.prepare = func(arguments json.RawMessage, pod []string) (json.RawMessage, error) {
+	cfg.prepare = func(arguments json.RawMessage, pod []string, terminal bool) (json.RawMessage, error) {
 		d.mu.Lock()
 		failed := d.failed
 		d.mu.Unlock()
 		if failed != nil {
 			return nil, failed
 		}
-		return prepare(arguments, pod)
+		return prepare(arguments, pod, terminal)
 	}
 	return cfg
 }

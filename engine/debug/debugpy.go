@@ -24,14 +24,14 @@ func debugpyAdapter() *adapter {
 		envMember:   "env",
 		env:         envObject,
 		child:       exposeDebugpyChild,
+		server:      debugpyServer,
+		process:     "processId",
+		terminal:    consoleTerminal,
+		noTerminal:  func(c *config) { c.set("console", "internalConsole") },
 	}
 }
 
 func resolveDebugpy(c *config) {
-	if c.text("request") == "attach" {
-		c.bad("request", "a running process can't be moved into a session: use \"launch\", so that the program is started with the pod's environment and network")
-		return
-	}
 	c.list("args")
 	for _, field := range []string{"stopOnEntry", "justMyCode", "subProcess", "noDebug", "redirectOutput"} {
 		c.flag(field)
@@ -39,12 +39,12 @@ func resolveDebugpy(c *config) {
 	if c.flag("sudo") {
 		c.bad("sudo", "a session belongs to its user: leave it out")
 	}
-	switch console := c.text("console"); console {
-	case "", "internalConsole", "integratedTerminal", "externalTerminal":
-	default:
-		c.bad("console", "must be \"internalConsole\", \"integratedTerminal\" or \"externalTerminal\", not %q", console)
+	checkConsole(c)
+	if c.attaches() {
+		resolveDebugpyAttach(c)
+	} else {
+		resolveDebugpyProgram(c)
 	}
-	resolveDebugpyProgram(c)
 	if !c.has("cwd") && c.folder != "" {
 		c.set("cwd", c.folder)
 	} else if cwd := c.path("cwd", ""); cwd != "" {
@@ -80,6 +80,60 @@ func resolveDebugpyProgram(c *config) {
 	case c.has("module"):
 		c.text("module")
 	}
+}
+
+// resolveDebugpyAttach: to a debugpy --listen or a process in the session, or from a
+// debugpy --connect there.
+func resolveDebugpyAttach(c *config) {
+	named := 0
+	for _, field := range []string{"connect", "listen", "processId", "port"} {
+		if c.has(field) {
+			named++
+		}
+	}
+	switch {
+	case named == 0:
+		c.bad("connect", "is missing: write {\"port\": 5678} for a debugpy in the session: tunnel-server exec -- python -m debugpy --listen 127.0.0.1:5678 app.py")
+	case named > 1:
+		c.bad("connect", "only one of \"connect\", \"listen\", \"processId\" and \"port\" may be there")
+	case c.has("processId"):
+		checkProcess(c, "processId")
+	case c.has("port"): // the older spelling
+		c.set("connect", map[string]any{"host": or(c.text("host"), "127.0.0.1"), "port": c.whole("port")})
+		delete(c.values, "port")
+		delete(c.values, "host")
+		fallthrough
+	case c.has("connect"):
+		at, err := debugpyAddress(c)
+		if err != nil {
+			c.bad("connect", "must be {\"host\": \"127.0.0.1\", \"port\": 5678}, not %s", kindOf(c.values["connect"]))
+			return
+		}
+		checkServer(c, "connect", at.Host, at.Port)
+	}
+}
+
+type debugServerAddress struct {
+	Host string
+	Port int
+}
+
+func debugpyAddress(c *config) (debugServerAddress, error) {
+	var at debugServerAddress
+	err := json.Unmarshal(c.values["connect"], &at)
+	return at, err
+}
+
+// debugpyServer is the port of a debugpy --listen.
+func debugpyServer(c *config) int {
+	if !c.attaches() || !c.has("connect") {
+		return 0
+	}
+	at, err := debugpyAddress(c)
+	if err != nil {
+		return 0 // told by resolving
+	}
+	return at.Port
 }
 
 func findDebugpy(c *config, env []string) ([]string, *protocol.Error) {

@@ -145,7 +145,7 @@ func TestMistakesInAPythonConfigurationAreToldByTheirField(t *testing.T) {
 	for launch, field := range map[string]string{
 		`{"type":"python"}`: "launch.program",
 		`{"type":"debugpy","program":"a.py","module":"flask"}`:              "launch.program",
-		`{"type":"debugpy","request":"attach","processId":1}`:               "launch.request",
+		`{"type":"debugpy","request":"attach","processId":true}`:            "launch.processId",
 		`{"type":"debugpy","program":"a.py","args":"x"}`:                    "launch.args",
 		`{"type":"debugpy","program":"a.py","console":"x"}`:                 "launch.console",
 		`{"type":"debugpy","program":"a.py","sudo":true}`:                   "launch.sudo",

@@ -28,6 +28,11 @@ func delveAdapter() *adapter {
 		find:        findDelve,
 		versionArgs: []string{"version"},
 		transport:   func(*config) transport { return transportReverse },
+		server:      delveServer,
+		process:     "processId",
+		terminal:    consoleTerminal,
+		noTerminal:  func(c *config) { delete(c.values, "console") },
+		inTerminal:  true,
 		address: func(args []string, address string) []string {
 			return append(slices.Clone(args), "--client-addr=unix:"+address)
 		},
@@ -40,8 +45,13 @@ func delveAdapter() *adapter {
 }
 
 func resolveDelve(c *config) {
-	if c.text("request") == "attach" {
-		c.bad("request", "a running process can't be moved into a session: use \"launch\", so that the program is started with the pod's environment and network")
+	if c.text("debugAdapter") == "legacy" {
+		c.hint("debugAdapter", "the legacy adapter is gone: dlv dap is used")
+	}
+	checkConsole(c)
+	checkDelveFields(c)
+	if c.attaches() {
+		resolveDelveAttach(c)
 		return
 	}
 	for _, field := range []string{"port", "host", "remotePath"} {
@@ -50,15 +60,37 @@ func resolveDelve(c *config) {
 			delete(c.values, field)
 		}
 	}
-	if c.text("debugAdapter") == "legacy" {
-		c.hint("debugAdapter", "the legacy adapter is gone: dlv dap is used")
-	}
-	if console := c.text("console"); console != "" && console != "internalConsole" {
-		c.hint("console", "the program's output goes to the debug console; %q is not supported, standard input is empty", console)
-		delete(c.values, "console")
-	}
-	checkDelveFields(c)
 	resolveDelvePaths(c)
+}
+
+// resolveDelveAttach: mode "local" is a process of the session, "remote" a dlv --headless in it.
+func resolveDelveAttach(c *config) {
+	if cwd := c.path("cwd", ""); cwd != "" {
+		c.set("cwd", cwd)
+	}
+	switch mode := c.text("mode"); mode {
+	case "", "local":
+		checkProcess(c, "processId")
+		if !c.has("processId") && c.text("waitFor") == "" {
+			c.bad("processId", "is missing: write the name of a process in the session, such as \"server\"; %s", startInside)
+		}
+	case "remote":
+		if !c.has("port") {
+			c.bad("port", "is missing: write the one of dlv --headless in the session: tunnel-server exec -- dlv debug --headless --listen=127.0.0.1:2345")
+			return
+		}
+		checkServer(c, "port", c.text("host"), c.whole("port"))
+	default:
+		c.bad("mode", "must be \"local\" or \"remote\" to attach, not %q", mode)
+	}
+}
+
+// delveServer is the port of a dlv --headless.
+func delveServer(c *config) int {
+	if c.attaches() && c.text("mode") == "remote" {
+		return c.whole("port")
+	}
+	return 0
 }
 
 func checkDelveFields(c *config) {
@@ -91,8 +123,11 @@ func resolveDelvePaths(c *config) {
 	mode := c.text("mode")
 	switch mode {
 	case "", "auto", "debug", "test", "exec":
+	case "replay", "core":
+		c.bad("mode", "%q is of the past, which no call reaches: debug it without a session", mode)
+		return
 	case "local", "remote":
-		c.bad("mode", "%q is for attaching: use \"auto\", \"debug\", \"test\" or \"exec\"", mode)
+		c.bad("mode", "%q is for attaching: use \"auto\", \"debug\", \"test\" or \"exec\", or \"request\": \"attach\"", mode)
 		return
 	default:
 		c.bad("mode", "must be \"auto\", \"debug\", \"test\" or \"exec\", not %q", mode)

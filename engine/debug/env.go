@@ -118,6 +118,13 @@ func (v variables) apply(env []string) []string {
 	return out
 }
 
+// over gives the whole environment as variables, where these change another.
+func (v variables) over(env []string) variables {
+	whole := variables{}
+	whole.add(v.apply(env), nil)
+	return whole
+}
+
 // joined are variables of options, where a later option takes an earlier one's place:
 // the sandbox's come after the pod's and before the user's own.
 var joined = []string{"JAVA_TOOL_OPTIONS"}

@@ -42,6 +42,9 @@ func (p *proxy) editorRequest(m *message) {
 		return
 	}
 	switch m.command {
+	case "initialize":
+		p.noteGreeting(m)
+		p.forward(m)
 	case "launch", "attach":
 		p.holdLaunch(m)
 	case "restart":
@@ -49,6 +52,15 @@ func (p *proxy) editorRequest(m *message) {
 	default:
 		p.forward(m)
 	}
+}
+
+// noteGreeting keeps what the editor says it can do.
+func (p *proxy) noteGreeting(m *message) {
+	var can struct {
+		SupportsRunInTerminalRequest bool `json:"supportsRunInTerminalRequest"`
+	}
+	m.arguments(&can)
+	p.greeting, p.terminal = m.get("arguments"), can.SupportsRunInTerminalRequest
 }
 
 // forward passes a request on and remembers whose answer comes back.
@@ -83,6 +95,10 @@ func (p *proxy) holdLaunch(m *message) {
 	p.blocked++
 	go func() {
 		pod, err := p.host.Environment(p.ctx)
+		arguments := m.get("arguments")
+		if err == nil && p.await != nil && m.command == "attach" {
+			arguments, err = p.await(p.ctx, arguments)
+		}
 		p.post(func() {
 			p.blocked--
 			if p.launch != m { // cancelled meanwhile
@@ -90,7 +106,7 @@ func (p *proxy) holdLaunch(m *message) {
 			}
 			if err == nil {
 				p.pod = pod
-				err = p.releaseLaunch(m)
+				err = p.releaseLaunch(m, arguments)
 			}
 			if err != nil {
 				p.launchFailed(asProtocolError(err, protocol.CodeAdapterFailed))
@@ -102,8 +118,8 @@ func (p *proxy) holdLaunch(m *message) {
 }
 
 // releaseLaunch passes the launch on with the debuggee's environment in it.
-func (p *proxy) releaseLaunch(m *message) error {
-	arguments, err := p.prepare(m.get("arguments"), p.pod)
+func (p *proxy) releaseLaunch(m *message, arguments json.RawMessage) error {
+	arguments, err := p.prepare(arguments, p.pod, p.terminal)
 	if err != nil {
 		return err
 	}
@@ -115,7 +131,13 @@ func (p *proxy) releaseLaunch(m *message) error {
 		NoDebug bool `json:"noDebug"`
 	}
 	changed.arguments(&launch)
-	p.noDebug = launch.NoDebug
+	p.noDebug, p.attached = launch.NoDebug, m.command == "attach"
+	if p.inTerminal != nil && p.terminal && !p.attached {
+		if kind := p.inTerminal(arguments); kind != "" {
+			p.moveToTerminal(m, changed, kind)
+			return nil
+		}
+	}
 	p.launch = nil
 	p.forward(changed)
 	return nil
@@ -187,7 +209,10 @@ func (p *proxy) end(m *message) {
 
 // thorough makes a disconnect end the debuggee: it can't live on without its session.
 func (p *proxy) thorough(m *message) *message {
-	arguments, err := setMember(m.get("arguments"), "terminateDebuggee", json.RawMessage("true"))
+	arguments, err := m.get("arguments"), error(nil)
+	if !p.attached || !p.outcome.restart { // what was there before is to be attached to again
+		arguments, err = setMember(arguments, "terminateDebuggee", json.RawMessage("true"))
+	}
 	if err == nil && p.last {
 		arguments, err = setMember(arguments, "restart", json.RawMessage("false"))
 	}
@@ -260,7 +285,7 @@ func (p *proxy) restartWithEnvironment(m *message) (*message, error) {
 	if len(arguments.Arguments) == 0 || string(arguments.Arguments) == "null" {
 		return m, nil
 	}
-	prepared, err := p.prepare(arguments.Arguments, p.pod)
+	prepared, err := p.prepare(arguments.Arguments, p.pod, p.terminal)
 	if err != nil {
 		return nil, err
 	}
@@ -274,6 +299,11 @@ func (p *proxy) restartWithEnvironment(m *message) (*message, error) {
 // editorResponse goes back to the adapter's request that it belongs to.
 func (p *proxy) editorResponse(m *message) {
 	if p.adapterGone {
+		return
+	}
+	if answered, ok := p.ownReversed[m.requestSeq]; ok {
+		delete(p.ownReversed, m.requestSeq)
+		answered(m)
 		return
 	}
 	r, ok := p.reversed.answer(m.requestSeq)

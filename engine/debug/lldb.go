@@ -17,7 +17,7 @@ import (
 func lldbAdapter() *adapter {
 	return &adapter{
 		name:      "lldb-dap",
-		aliases:   []string{"lldb-vscode"},
+		aliases:   append([]string{"lldb-vscode"}, spokenNatively()...),
 		mode:      protocol.ModeProxy,
 		resolve:   resolveLLDB,
 		find:      findLLDB,
@@ -26,20 +26,36 @@ func lldbAdapter() *adapter {
 		envMember: "env",
 		env:       envList,
 		unset:     unsetLLDB,
+		process:   "pid",
+		terminal:  lldbTerminal,
+		noTerminal: func(c *config) {
+			delete(c.values, "console")
+			delete(c.values, "runInTerminal")
+		},
 	}
 }
 
 func resolveLLDB(c *config) {
-	if c.text("request") == "attach" {
-		c.bad("request", "a running process can't be moved into a session: use \"launch\", so that the program is started with the pod's environment and network")
+	translateNative(c)
+	if c.failed() != nil {
 		return
 	}
 	c.list("args")
+	checkConsole(c)
 	for _, field := range []string{"initCommands", "preRunCommands", "stopCommands", "exitCommands"} {
 		c.list(field)
 	}
 	c.flag("stopOnEntry")
 	c.flag("runInTerminal")
+	if c.attaches() {
+		resolveLLDBAttach(c)
+		return
+	}
+	for _, field := range []string{"launchCommands", "attachCommands"} {
+		if len(c.list(field)) > 0 {
+			c.bad(field, "commands of the debugger would start the program without the pod's environment: leave it out, and write \"preRunCommands\" for what comes before")
+		}
+	}
 	if !c.has("program") {
 		c.bad("program", "is missing: write the binary to debug, such as \"${workspaceFolder}/build/server\"")
 		return
@@ -56,6 +72,27 @@ func resolveLLDB(c *config) {
 		c.set("cwd", c.folder)
 	}
 	envFiles(c)
+}
+
+// resolveLLDBAttach: to a process of the session, by its number, its name or its program.
+func resolveLLDBAttach(c *config) {
+	checkProcess(c, "pid")
+	if c.has("program") {
+		if program := c.path("program", ""); program != "" {
+			c.set("program", program)
+		}
+	}
+	if !c.has("pid") && !c.has("program") && !c.has("attachCommands") && !c.has("gdb-remote-port") {
+		c.bad("pid", "is missing: write the name of a process in the session, such as \"server\"; %s", startInside)
+	}
+}
+
+// lldbTerminal: "runInTerminal", and since LLDB 21 "console".
+func lldbTerminal(c *config) string {
+	if c.flag("runInTerminal") {
+		return "integrated"
+	}
+	return consoleTerminal(c)
 }
 
 // lldbName are the adapter's names, with the version that distributions add.

@@ -81,12 +81,14 @@ func TestLLDBIsFoundByItsHighestVersionUnlessOneIsPlain(t *testing.T) {
 
 func TestMistakesInAnLLDBConfigurationAreToldByTheirField(t *testing.T) {
 	for launch, field := range map[string]string{
-		`{"type":"lldb-dap"}`:                                        "launch.program",
-		`{"type":"lldb-dap","program":"/none/app"}`:                  "launch.program",
-		`{"type":"lldb-dap","request":"attach","pid":1}`:             "launch.request",
-		`{"type":"lldb-dap","program":"/bin/sh","args":"x"}`:         "launch.args",
-		`{"type":"lldb-dap","program":"/bin/sh","stopOnEntry":1}`:    "launch.stopOnEntry",
-		`{"type":"lldb-dap","program":"/bin/sh","initCommands":"x"}`: "launch.initCommands",
+		`{"type":"lldb-dap"}`:                                              "launch.program",
+		`{"type":"lldb-dap","program":"/none/app"}`:                        "launch.program",
+		`{"type":"lldb-dap","request":"attach","pid":-1}`:                  "launch.pid",
+		`{"type":"lldb-dap","request":"attach"}`:                           "launch.pid",
+		`{"type":"lldb-dap","program":"/bin/sh","launchCommands":["run"]}`: "launch.launchCommands",
+		`{"type":"lldb-dap","program":"/bin/sh","args":"x"}`:               "launch.args",
+		`{"type":"lldb-dap","program":"/bin/sh","stopOnEntry":1}`:          "launch.stopOnEntry",
+		`{"type":"lldb-dap","program":"/bin/sh","initCommands":"x"}`:       "launch.initCommands",
 	} {
 		result, err := Resolve(protocol.Target{Service: "cart"}, json.RawMessage(launch), ResolveOptions{Folder: t.TempDir()})
 		if err != nil {

@@ -85,5 +85,10 @@ func (o *Options) start(output func(category, text string)) adapterStart {
 }
 
 func (o *Options) proxyConfig() proxyConfig {
-	return proxyConfig{host: o.Host, log: o.Log, prepare: o.prepared, enter: o.Sandbox.Enter, expose: o.Sandbox.Expose, child: lookup(o.Adapter).child}
+	entry := lookup(o.Adapter)
+	cfg := proxyConfig{host: o.Host, log: o.Log, prepare: o.prepared, await: o.awaitProcess, enter: o.Sandbox.Enter, expose: o.Sandbox.Expose, child: entry.child}
+	if entry.inTerminal {
+		cfg.inTerminal, cfg.startThere = o.wantsTerminal, o.startThere
+	}
+	return cfg
 }

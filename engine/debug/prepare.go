@@ -12,7 +12,7 @@ import (
 // prepared makes the launch arguments for the adapter out of the editor's: resolved
 // once more (an editor may have changed them), completed for this session, and with
 // the debuggee's environment in them.
-func (o *Options) prepared(arguments json.RawMessage, pod []string) (json.RawMessage, error) {
+func (o *Options) prepared(arguments json.RawMessage, pod []string, terminal bool) (json.RawMessage, error) {
 	c, err := parseConfig(arguments, o.Folder)
 	if err != nil {
 		return nil, err
@@ -27,6 +27,13 @@ func (o *Options) prepared(arguments json.RawMessage, pod []string) (json.RawMes
 	entry.resolve(c)
 	if failed := c.failed(); failed != nil {
 		return nil, failed
+	}
+	if !terminal && entry.terminal != nil && entry.terminal(c) != "" {
+		entry.noTerminal(c)
+		o.Host.Output("console", "this editor starts nothing in a terminal: the program's output goes to the debug console, and its standard input is empty\n")
+	}
+	if c.attaches() {
+		return c.withoutOurs(), nil // the program has its environment
 	}
 	if entry.finish != nil {
 		entry.finish(c, o.Dir)
@@ -48,11 +55,19 @@ func (o *Options) prepared(arguments json.RawMessage, pod []string) (json.RawMes
 	if gone := vars.gone(); len(gone) > 0 && entry.unset != nil && form == envList {
 		entry.unset(c, gone)
 	}
+	if form == envWhole {
+		vars = vars.over(o.Env)
+	}
 	c.set(entry.envMember, vars.encode(form))
+	return c.withoutOurs(), nil
+}
+
+// withoutOurs is the configuration without what no adapter knows.
+func (c *config) withoutOurs() json.RawMessage {
 	for _, ours := range []string{"kubetunnel", "adapter", "adapterTransport", "adapterEnv", "adapterCwd"} {
 		delete(c.values, ours)
 	}
-	return c.raw(), nil
+	return c.raw()
 }
 
 // inherit takes over what names the adapter, where the arguments don't say.

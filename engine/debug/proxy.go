@@ -32,8 +32,16 @@ const (
 type proxyConfig struct {
 	host Host
 	log  *slog.Logger
-	// prepare makes the adapter's launch arguments of the editor's, given the pod's environment.
-	prepare func(arguments json.RawMessage, pod []string) (json.RawMessage, error)
+	// prepare makes the adapter's launch arguments of the editor's, given the pod's
+	// environment and whether the editor starts programs in a terminal.
+	prepare func(arguments json.RawMessage, pod []string, terminal bool) (json.RawMessage, error)
+	// await waits for what an attach is to be attached to; nil = for nothing.
+	await func(ctx context.Context, arguments json.RawMessage) (json.RawMessage, error)
+	// inTerminal is the kind of terminal in which arguments want the adapter itself to be
+	// started, "" for none, and startThere starts it by a command line that elsewhere
+	// runs. Both may be nil.
+	inTerminal func(arguments json.RawMessage) string
+	startThere func(ctx context.Context, elsewhere func(ctx context.Context, args []string, dir string) error) (*runningAdapter, error)
 	// enter gives the command line by which a terminal of the editor joins the sandbox.
 	enter func(args []string) ([]string, error)
 	// expose makes a port of the workstation that leads to one inside the sandbox, and
@@ -65,9 +73,12 @@ type proxy struct {
 	asked requestTable
 	// reversed are the adapter's requests by the number the editor knows them under.
 	reversed requestTable
-	// own are our own requests to the adapter.
-	own map[int]func(*message)
+	// own are our own requests to the adapter, and ownReversed those to the editor.
+	own, ownReversed map[int]func(*message)
 
+	greeting     json.RawMessage    // the arguments of the editor's initialize
+	terminal     bool               // the editor starts programs in a terminal
+	attached     bool               // the debuggee was there before
 	initialized  bool               // the editor has its answer to initialize
 	early        []*dap.OutputEvent // what was to be shown before that
 	capabilities struct {
@@ -103,7 +114,7 @@ func newProxy(ctx context.Context, cfg proxyConfig, editor *port, adapter *runni
 	p := &proxy{
 		proxyConfig: cfg, editor: editor, adapter: adapter,
 		posts: make(chan func()), done: make(chan struct{}),
-		own: map[int]func(*message){}, adapterIn: adapter.port.in,
+		own: map[int]func(*message){}, ownReversed: map[int]func(*message){}, adapterIn: adapter.port.in,
 	}
 	if p.patience == 0 {
 		p.patience = disconnectTime
@@ -244,6 +255,10 @@ func (p *proxy) editorGone() {
 // afterOutput goes on with then when the output so far has been shown: a program's last
 // words come before the news of its end.
 func (p *proxy) afterOutput(then func()) {
+	if len(p.adapter.captures) == 0 {
+		then() // its output comes with its messages
+		return
+	}
 	var once sync.Once
 	goOn := func() { once.Do(func() { p.post(then) }) }
 	timer := time.AfterFunc(drainTime, goOn)

@@ -29,6 +29,8 @@ const (
 	envObject envForm = "object"
 	// envList: ["NAME=value"].
 	envList envForm = "list"
+	// envWhole: {"NAME": "value"}, for an adapter that gives the debuggee these and no others.
+	envWhole envForm = "whole"
 )
 
 // adapter is one entry of the registry: all that is known of a debug adapter.
@@ -68,12 +70,31 @@ type adapter struct {
 	child func(m *message, expose func(port int) (int, error)) (*message, error)
 	// finish completes launch arguments for this session: dir is its private folder.
 	finish func(c *config, dir string)
+	// server is the port of an adapter that is there already, as it was started with the
+	// program inside the sandbox; 0 when the session is to start one.
+	server func(c *config) int
+	// process is the member by which a configuration for attaching names a process.
+	process string
+	// terminal is the kind of the editor's terminal ("integrated", "external") that the
+	// configuration wants for the program, "" for none, and noTerminal does without.
+	terminal   func(c *config) string
+	noTerminal func(c *config)
+	// inTerminal: the adapter asks for no terminal, so it is started in there itself.
+	inTerminal bool
 
 	// The rest is for mode launcher.
 
 	// launcher rewrites a configuration so that the editor's own adapter starts its
 	// debuggee by the command line prefix.
 	launcher func(c *config, prefix []string)
+}
+
+// serverPort is the port of an adapter that is there already, 0 when there is none.
+func (a *adapter) serverPort(c *config) int {
+	if a.server == nil {
+		return 0
+	}
+	return a.server(c)
 }
 
 // registry is the table of adapters.

@@ -40,7 +40,7 @@ func (c *config) resolveFor(a *adapter, target protocol.Target, opts ResolveOpti
 	result.Adapter, result.Mode = a.name, a.mode
 	checkCommon(c, target)
 	a.resolve(c)
-	if a.find != nil && c.failed() == nil {
+	if a.find != nil && c.failed() == nil && a.serverPort(c) == 0 {
 		if _, missing := a.find(c, environOr(opts.Env)); missing != nil {
 			c.findings = append(c.findings, missing.Diagnostic(protocol.SeverityError, "launch.type"))
 		}
@@ -68,15 +68,7 @@ func (c *config) adapter() *adapter {
 	if a := lookup(kind); a != nil {
 		return a
 	}
-	known := strings.Join(Adapters(), ", ")
-	var err *protocol.Error
-	if kind == "" {
-		err = protocol.Errorf(protocol.CodeUnknownAdapter, "the launch configuration has no \"type\": write one of %s", known)
-	} else {
-		err = protocol.Errorf(protocol.CodeUnknownAdapter,
-			"there is no debug adapter for the type %q here: known are %s; name any other adapter that speaks DAP on its standard input and output by \"adapter\": [\"program\", \"argument\"]", kind, known)
-	}
-	c.findings = append(c.findings, err.Diagnostic(protocol.SeverityError, "launch.type"))
+	c.findings = append(c.findings, unknownType(kind).Diagnostic(protocol.SeverityError, "launch.type"))
 	return nil
 }
 
@@ -86,7 +78,7 @@ func checkCommon(c *config, target protocol.Target) {
 		c.set("request", "launch")
 	case "launch", "attach":
 	default:
-		c.bad("request", "must be \"launch\", not %q", request)
+		c.bad("request", "must be \"launch\" or \"attach\", not %q", request)
 	}
 	if target.LocalPort < 0 || target.LocalPort > 65535 {
 		err := protocol.Errorf(protocol.CodeBadLaunch, "target, \"localPort\": %d is not a port", target.LocalPort)

@@ -18,7 +18,7 @@ func workspace(t *testing.T) string {
 	for name, text := range map[string]string{
 		"go.mod": "module m\n", "main.go": "package main\n", "cmd/server/main.go": "package main\n",
 		"lib/lib.go": "package lib\n", "lib/lib_test.go": "package lib\n", "only/x_test.go": "package only\n",
-		"bin/tool": "#!/bin/sh\n", "bin/dlv": "#!/bin/sh\n", "README.md": "", ".env": "A=file\nB=file\n",
+		"bin/tool": "#!/bin/sh\n", "bin/dlv": "#!/bin/sh\n", "bin/lldb-dap": "#!/bin/sh\n", "bin/python3": "#!/bin/sh\n", "bin/gdb": "#!/bin/sh\n", "app.py": "", "README.md": "", ".env": "A=file\nB=file\n",
 	} {
 		path := filepath.Join(root, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -107,7 +107,12 @@ func TestResolveTellsWhatIsWrong(t *testing.T) {
 		{"unknown type", `{"type":"cobol"}`, "launch.type", "known are go, debugpy, lldb-dap, node, command", protocol.CodeUnknownAdapter},
 		{"no type", `{}`, "launch.type", `no "type"`, protocol.CodeUnknownAdapter},
 		{"wrong type of type", `{"type":7}`, "launch.type", "must be a string, not 7", protocol.CodeBadLaunch},
-		{"attach", `{"type":"go","request":"attach"}`, "launch.request", "can't be moved", protocol.CodeBadLaunch},
+		{"attach", `{"type":"go","request":"attach"}`, "launch.processId", "tunnel-server exec", protocol.CodeBadLaunch},
+		{"attach elsewhere", `{"type":"go","request":"attach","mode":"remote","host":"db.example.org","port":2345}`, "launch.port", "must be in the session", protocol.CodeBadLaunch},
+		{"attach nowhere", `{"type":"go","request":"attach","mode":"remote"}`, "launch.port", "dlv debug --headless", protocol.CodeBadLaunch},
+		{"attach to a picker", `{"type":"go","request":"attach","processId":"${command:pickProcess}"}`, "launch.processId", "not been replaced", protocol.CodeBadLaunch},
+		{"of the past", `{"type":"go","program":"lib","mode":"core"}`, "launch.mode", "no call reaches", protocol.CodeBadLaunch},
+		{"console", `{"type":"go","program":"lib","console":"tv"}`, "launch.console", "integratedTerminal", protocol.CodeBadLaunch},
 		{"bad request", `{"type":"go","request":"lunch"}`, "launch.request", `not "lunch"`, protocol.CodeBadLaunch},
 		{"no such program", `{"type":"go","program":"ROOT/none"}`, "launch.program", "no such file", protocol.CodeBadLaunch},
 		{"empty program", `{"type":"go","program":""}`, "launch.program", "is missing", protocol.CodeBadLaunch},
@@ -160,14 +165,14 @@ func TestResolveTellsHowToInstallDelve(t *testing.T) {
 
 func TestResolveWarnsOfWhatHasNoMeaning(t *testing.T) {
 	root := workspace(t)
-	result, values := resolved(t, root, `{"type":"go","program":"lib","port":2345,"host":"x","console":"integratedTerminal","debugAdapter":"legacy"}`)
+	result, values := resolved(t, root, `{"type":"go","program":"lib","port":2345,"host":"x","debugAdapter":"legacy"}`)
 	fields := ""
 	for _, d := range result.Diagnostics {
 		if d.Severity == protocol.SeverityWarning {
 			fields += d.Field + " "
 		}
 	}
-	if fields != "launch.port launch.host launch.debugAdapter launch.console " || values["port"] != nil {
+	if fields != "launch.debugAdapter launch.port launch.host " || values["port"] != nil {
 		t.Errorf("warnings for %s; values %v", fields, values)
 	}
 }

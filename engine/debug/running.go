@@ -47,10 +47,16 @@ type adapterStart struct {
 	env    []string // the workstation's
 	// output takes what the adapter writes beside DAP.
 	output func(category, text string)
+	// elsewhere starts a command line in a folder in place of the sandbox: in a terminal of
+	// the editor's, say. nil = the sandbox starts it.
+	elsewhere func(ctx context.Context, args []string, dir string) error
 }
 
 // start starts the adapter in the sandbox and connects to it.
 func (s adapterStart) start(ctx context.Context) (*runningAdapter, error) {
+	if port := s.entry.serverPort(s.config); port != 0 {
+		return s.meet(ctx, port)
+	}
 	args, missing := s.entry.find(s.config, s.env)
 	if missing != nil {
 		return nil, missing
@@ -62,6 +68,22 @@ func (s adapterStart) start(ctx context.Context) (*runningAdapter, error) {
 	if err != nil {
 		r.end()
 		return nil, s.startFailed(r, args[0], err)
+	}
+	r.port = newPort(conn)
+	return r, nil
+}
+
+// meet connects to an adapter that was started with its program, once it is there.
+func (s adapterStart) meet(ctx context.Context, port int) (*runningAdapter, error) {
+	ctx, cancel := context.WithTimeout(ctx, attachTime)
+	defer cancel()
+	r := &runningAdapter{exited: make(chan struct{}), last: &tail{}}
+	conn, err := s.dialUntil(ctx, r, func(ctx context.Context) (net.Conn, error) { return s.box.Dial(ctx, netip.AddrPort{}, port) })
+	if errors.Is(err, context.Canceled) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, protocol.Errorf(protocol.CodeAdapterFailed, "no debug server listens on port %d in the session (%w): %s", port, err, startInside)
 	}
 	r.port = newPort(conn)
 	return r, nil
@@ -122,6 +144,13 @@ func freeAddress(ctx context.Context) (netip.AddrPort, error) {
 }
 
 func (s adapterStart) launch(ctx context.Context, r *runningAdapter, args []string, stdin io.Reader, stdout io.Writer) error {
+	if s.elsewhere != nil {
+		line, err := s.box.Enter(args)
+		if err != nil {
+			return err
+		}
+		return s.elsewhere(ctx, line, s.entry.dir(s.config))
+	}
 	if stdout == nil {
 		c, err := newCapture(func(text string) { s.output("stdout", text) })
 		if err != nil {
@@ -222,6 +251,11 @@ func (s adapterStart) connectListening(ctx context.Context, r *runningAdapter, a
 	if err := s.launch(ctx, r, args, nil, nil); err != nil {
 		return nil, err
 	}
+	return s.dialUntil(ctx, r, dial)
+}
+
+// dialUntil dials until somebody listens, or the adapter has ended.
+func (s adapterStart) dialUntil(ctx context.Context, r *runningAdapter, dial func(context.Context) (net.Conn, error)) (io.ReadWriteCloser, error) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -247,7 +281,7 @@ func (r *runningAdapter) whyNot(ctx context.Context, err error) error {
 	default:
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("no connection within %v: %w", adapterStartTime, ctx.Err())
+		return fmt.Errorf("no connection in time: %w", ctx.Err())
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()

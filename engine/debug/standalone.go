@@ -38,6 +38,7 @@ type standalone struct {
 	StandaloneOptions
 	editor     *port
 	entry      *adapter
+	spoken     string          // the name by which it was found
 	greeting   json.RawMessage // the arguments of initialize
 	launch     *message
 	held       []*message
@@ -104,7 +105,7 @@ func (s *standalone) initialize(ctx context.Context, m *message) error {
 	}
 	m.arguments(&arguments)
 	name := or(s.Adapter, arguments.AdapterID)
-	s.entry = lookup(name)
+	s.entry, s.spoken = lookup(name), name
 	if s.entry == nil || s.entry.mode != protocol.ModeProxy {
 		c := &config{values: map[string]json.RawMessage{}}
 		c.set("type", name)
@@ -248,8 +249,8 @@ func (s *standalone) target(m *message) (protocol.Target, error) {
 		return target, protocol.Errorf(protocol.CodeBadLaunch, "launch configuration, \"kubetunnel.service\": is missing: %s", example)
 	}
 	delete(c.values, "kubetunnel")
-	// The editor's own name for the type means nothing here.
-	c.set("type", s.entry.name)
+	// The editor's own name for the type means nothing here, if the adapter was named beside it.
+	c.set("type", s.spoken)
 	c.set("request", m.command)
 	s.launchArgs = c.raw()
 	return target, nil
@@ -332,7 +333,7 @@ func (s *standalone) proxy(ctx context.Context, endpoint *protocol.Endpoint) err
 	}
 	p := newProxy(ctx, proxyConfig{
 		host: noHost{}, log: s.Log, last: true, patience: beforeEndTime + 2*disconnectTime,
-		prepare: func(arguments json.RawMessage, _ []string) (json.RawMessage, error) { return arguments, nil },
+		prepare: func(arguments json.RawMessage, _ []string, _ bool) (json.RawMessage, error) { return arguments, nil },
 		enter:   func(args []string) ([]string, error) { return args, nil },
 	}, s.editor, &runningAdapter{port: inner, exited: make(chan struct{}), last: &tail{}})
 	p.initialized = true

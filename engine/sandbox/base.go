@@ -102,6 +102,16 @@ func (b *base) pids() []int {
 	return pids
 }
 
+func (b *base) Processes() []Running {
+	var all []Running
+	for _, pid := range b.pids() {
+		if p, there := lookAtProcess(pid); there {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
 // closeWith runs shutdown once and waits for it.
 func (b *base) closeWith(ctx context.Context, shutdown func(context.Context) error) error {
 	b.closing.Do(func() {

@@ -13,12 +13,18 @@ import (
 )
 
 // runEnter is the client of a command line that the session itself has given: it stays
-// in the terminal for as long as the program runs.
+// in the terminal for as long as the program runs, which gets one of its own there, as
+// only a session's leader can have it for its jobs.
 func runEnter(args []string, outside bool) int {
 	if len(args) < 2 {
 		return joinFailed(errors.New("usage: " + enterArg + " SOCKET PROGRAM [ARGUMENT]"))
 	}
-	code, err := join(args[0], initRequest{Args: toOctets(args[1:]), Outside: outside}, [3]*os.File{os.Stdin, os.Stdout, os.Stderr})
+	request := initRequest{Args: toOctets(args[1:]), Outside: outside}
+	joined := joinHere
+	if outside {
+		joined = join // a build has nobody to talk to
+	}
+	code, err := joined(args[0], request)
 	if err != nil {
 		return joinFailed(err)
 	}
@@ -38,20 +44,30 @@ func joinFailed(err error) int {
 func Join(dir string, args, keep []string) (exitCode int, err error) {
 	socket := filepath.Join(dir, enterSocket)
 	request := initRequest{Args: toOctets(args), Debuggee: true, Keep: keep}
+	return joinHere(socket, request)
+}
+
+// joinHere joins from a terminal, if there is one.
+func joinHere(socket string, request initRequest) (exitCode int, err error) {
 	screen, err := openTerminal()
 	if err != nil {
 		return 0, err
 	}
 	if screen == nil {
-		return join(socket, request, [3]*os.File{os.Stdin, os.Stdout, os.Stderr})
+		return join(socket, request)
 	}
 	defer screen.close()
 	request.Terminal = true
-	return join(socket, request, screen.take())
+	return joinWith(socket, request, screen.take())
 }
 
-// join starts a program, with these files for its own, and waits for its end.
-func join(socket string, request initRequest, files [3]*os.File) (exitCode int, err error) {
+// join joins with this process's own streams.
+func join(socket string, request initRequest) (exitCode int, err error) {
+	return joinWith(socket, request, [3]*os.File{os.Stdin, os.Stdout, os.Stderr})
+}
+
+// joinWith starts a program, with these files for its own, and waits for its end.
+func joinWith(socket string, request initRequest, files [3]*os.File) (exitCode int, err error) {
 	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: socket, Net: "unix"})
 	if err != nil {
 		return 0, fmt.Errorf("the session has ended: %w", err)

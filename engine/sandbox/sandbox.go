@@ -86,6 +86,14 @@ type Process interface {
 	End(ctx context.Context) error
 }
 
+// Running is a process of a session.
+type Running struct {
+	// PID is its number inside, Outside the one by which the workstation knows it.
+	PID, Outside int
+	// Name is that of its program, "" where the system does not tell.
+	Name string
+}
+
 // Listening tells whether a process of the session's own tree listens on a port.
 type Listening struct {
 	Port int
@@ -127,6 +135,8 @@ type Sandbox interface {
 	// user's programs on the workstation's, until Close, and gives the port there: of the
 	// same number where that is free. Asked again it gives the same one.
 	Expose(port int) (workstation int, err error)
+	// Processes lists the session's processes, parents before their children.
+	Processes() []Running
 	// WatchListen tells the state of a port now and at each change, until ctx ends and the channel is closed.
 	WatchListen(ctx context.Context, port int) <-chan Listening
 	// Close ends the whole process tree and undoes everything. It may be called twice. Bounded by ctx.
