@@ -23,8 +23,8 @@ type Fault struct {
 	// RecoveryMillis is the longest time from a fault to an answer of the app's own pods to a
 	// new call, -1 when there was none.
 	RecoveryMillis int64 `json:"recovery_ms"`
-	// RestoredMillis is the longest time from a fault until the Service was as before, in rows
-	// that wait for it; 0 in others.
+	// RestoredMillis is the longest time from a fault until the Service was as before, in the
+	// row that waits for nothing else; 0 in others.
 	RestoredMillis int64 `json:"restored_ms,omitempty"`
 	LeftBehind     int   `json:"left_behind"`
 }

@@ -227,9 +227,6 @@ func (s *stage) waitRestored(service string) {
 		err := s.same[service](s.ctx)
 		return err == nil, err
 	}))
-	if s.restored == 0 {
-		s.restored = time.Since(s.marked)
-	}
 }
 
 // left is what the row has left behind.

@@ -72,6 +72,7 @@ func killServer(s *stage) {
 	s.must(s.editor.Process().Kill())
 	s.done()
 	s.waitRestored(app)
+	s.restored = time.Since(s.marked)
 	s.waitServed(app, true)
 }
 
