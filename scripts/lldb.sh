@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lldb.sh: the native debugger and a C++ compiler, for the tests.
+# lldb.sh: the native debugger, and compilers for C++ and Rust, for the tests.
 set -euo pipefail
 cd "$(dirname "$0")"
 shopt -s nullglob
@@ -11,3 +11,4 @@ for folder in "${folders[@]}"; do
 done
 [ -n "${found:-}" ] || ./packages.sh "LLDB" lldb
 command -v g++ >/dev/null || ./packages.sh "a C++ compiler" g++
+command -v rustc >/dev/null || ./packages.sh "a Rust compiler" rustc

@@ -10,6 +10,8 @@ fi
 ./scripts/jdk.sh
 ./scripts/lldb.sh
 KUBETUNNEL_PYTHON=$(./scripts/python.sh "${KUBETUNNEL_TOOLS:?}/python")
-export KUBETUNNEL_PYTHON
+KUBETUNNEL_GDB=$(./scripts/gdb.sh "$KUBETUNNEL_TOOLS/gdb")
+KUBETUNNEL_LLDB_DAP=$(./scripts/lldb-dap.sh "$KUBETUNNEL_TOOLS/lldb-dap")
+export KUBETUNNEL_PYTHON KUBETUNNEL_GDB KUBETUNNEL_LLDB_DAP
 export KUBETUNNEL_E2E=debuggers KUBETUNNEL_TEST_SERVER=bin/race/tunnel-server
 bin/report -stream go test -json -race -count=1 -failfast -timeout 25m "$@" ./test/e2e

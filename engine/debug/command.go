@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/kubetunnel/kubetunnel/engine/sandbox"
@@ -80,6 +81,10 @@ func resolveCommand(c *config) {
 
 func findCommand(c *config, env []string) ([]string, *protocol.Error) {
 	args := c.list("adapter")
+	if len(args) == 0 {
+		return nil, protocol.Errorf(protocol.CodeAdapterMissing, "no debug adapter is named").
+			WithFix(protocol.Fix{Title: "Write its command line to \"adapter\", or, for an editor that speaks DAP alone: tunnel-server dap --stdio -- COMMAND"})
+	}
 	dir := c.text("adapterCwd")
 	if dir == "" {
 		dir = c.folder
@@ -91,9 +96,10 @@ func findCommand(c *config, env []string) ([]string, *protocol.Error) {
 	if err != nil {
 		missing := protocol.Errorf(protocol.CodeAdapterMissing, "the debug adapter %s can't be started: %w", args[0], cause(err))
 		if errors.Is(err, exec.ErrNotFound) {
-			missing = protocol.Errorf(protocol.CodeAdapterMissing, "the debug adapter %s is not in PATH: install it or write its full path in \"adapter\"", args[0])
+			missing = protocol.Errorf(protocol.CodeAdapterMissing, "the debug adapter %s is not in PATH", args[0])
 		}
-		return nil, missing
+		// What gets it, only the one knows who has named it.
+		return nil, missing.WithFix(protocol.Fix{Title: "Install " + filepath.Base(args[0]) + ", or write its full path in \"adapter\""})
 	}
 	return append([]string{path}, args[1:]...), nil
 }

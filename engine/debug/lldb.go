@@ -127,7 +127,7 @@ func findLLDB(c *config, env []string) ([]string, *protocol.Error) {
 	}
 	if best == "" {
 		return nil, protocol.Errorf(protocol.CodeAdapterMissing, "the debugger lldb-dap is not in PATH").
-			WithFix(protocol.Fix{Title: "Install LLDB", Command: "apt-get install lldb"})
+			WithFix(install("LLDB", "apt-get install lldb", "brew install llvm", "winget install LLVM.LLVM"))
 	}
 	return []string{best}, nil
 }

@@ -50,7 +50,7 @@ func resolveNode(c *config) {
 	if runtime == "" {
 		if _, err := exec.LookPath("node"); err != nil {
 			missing := protocol.Errorf(protocol.CodeAdapterMissing, "Node is not in PATH: %w", cause(err)).
-				WithFix(protocol.Fix{Title: "Install Node, or name it by runtimeExecutable"})
+				WithFix(install("Node, or name it by \"runtimeExecutable\"", "apt-get install nodejs", "brew install node", "winget install OpenJS.NodeJS"))
 			c.findings = append(c.findings, missing.Diagnostic(protocol.SeverityError, "launch.runtimeExecutable"))
 		}
 	}

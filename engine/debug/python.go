@@ -107,7 +107,7 @@ func bundledDebugpy() string {
 // noPython and noDebugpy say what to install.
 func noPython() *protocol.Error {
 	return protocol.Errorf(protocol.CodeAdapterMissing, "there is no Python: neither \"python\" in the launch configuration, nor a virtual environment, nor python3 in PATH").
-		WithFix(protocol.Fix{Title: "Install Python, or name the interpreter by \"python\""})
+		WithFix(install("Python, or name the interpreter by \"python\"", "apt-get install python3 python3-debugpy", "brew install python", "winget install Python.Python.3.13"))
 }
 
 func noDebugpy(interpreter []string) *protocol.Error {

@@ -23,6 +23,8 @@ type StandaloneOptions struct {
 	Out io.WriteCloser
 	// Adapter is the registry's entry; "" = by the editor's adapterID.
 	Adapter string
+	// Command is an adapter that speaks DAP on its standard streams, in place of Adapter.
+	Command []string
 	// Folder is for relative paths; "" = the working folder.
 	Folder string
 	// Start starts the session and gives its debugger's endpoint. say shows progress in
@@ -105,6 +107,9 @@ func (s *standalone) initialize(ctx context.Context, m *message) error {
 	}
 	m.arguments(&arguments)
 	name := or(s.Adapter, arguments.AdapterID)
+	if len(s.Command) > 0 {
+		name = commandType
+	}
 	s.entry, s.spoken = lookup(name), name
 	if s.entry == nil || s.entry.mode != protocol.ModeProxy {
 		c := &config{values: map[string]json.RawMessage{}}
@@ -146,6 +151,7 @@ func (s *standalone) capabilities(ctx context.Context) (body json.RawMessage, er
 		err = errors.Join(err, box.Close(end))
 	}()
 	c := &config{values: map[string]json.RawMessage{}, folder: s.Folder}
+	s.nameCommand(c)
 	started, err := adapterStart{
 		box: box, entry: s.entry, config: c, dir: folder.Path(), env: os.Environ(), output: func(string, string) {},
 	}.start(ctx)
@@ -252,8 +258,16 @@ func (s *standalone) target(m *message) (protocol.Target, error) {
 	// The editor's own name for the type means nothing here, if the adapter was named beside it.
 	c.set("type", s.spoken)
 	c.set("request", m.command)
+	s.nameCommand(c)
 	s.launchArgs = c.raw()
 	return target, nil
+}
+
+// nameCommand names the adapter that was named to us.
+func (s *standalone) nameCommand(c *config) {
+	if len(s.Command) > 0 {
+		c.set("adapter", s.Command)
+	}
 }
 
 // startSession starts the session while the editor is listened to; over when it has gone.

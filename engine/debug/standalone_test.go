@@ -79,6 +79,9 @@ func TestStandaloneTellsWhatIsWrong(t *testing.T) {
 	if m := e.answer(e.request("launch", map[string]any{})); m.success {
 		t.Errorf("launch before initialize: %s", m.raw)
 	}
+	if m := e.answer(e.request("initialize", map[string]any{"adapterID": "command"})); !strings.Contains(string(m.raw), "tunnel-server dap --stdio -- COMMAND") {
+		t.Errorf("a command that nobody names: %s", m.raw)
+	}
 	e.initialize()
 	for arguments, want := range map[string]string{
 		`{"program":"/"}`:                                   `\"kubetunnel\": is missing`,

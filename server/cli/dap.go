@@ -16,15 +16,20 @@ import (
 func (a *app) dapCommand() *cobra.Command {
 	var adapter string
 	cmd := &cobra.Command{
-		Use: "dap --adapter NAME --stdio", Short: "be the debug adapter of any DAP editor", Args: takes(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use: "dap [--adapter NAME] --stdio [-- COMMAND [ARGS…]]", Short: "be the debug adapter of any DAP editor",
+		Long: "dap is a debug adapter whose programs run in the cluster. NAME is one that is known here, as a launch configuration's\n" +
+			"type; COMMAND is any other one that speaks DAP on its standard input and output.",
+		Example: "  tunnel-server dap --adapter go --stdio\n  tunnel-server dap --stdio -- gdb --interpreter=dap",
+		Args:    takes(cobra.ArbitraryArgs),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.with(cmd.Context(), nil, func(ctx context.Context, b Backend, log *slog.Logger) error {
-				return a.DAP(ctx, DAPOptions{Streams: a.Streams, Adapter: adapter, Start: a.debugStart(b), Log: log})
+				return a.DAP(ctx, DAPOptions{Streams: a.Streams, Adapter: adapter, Command: args, Start: a.debugStart(b), Log: log})
 			})
 		},
 	}
 	cmd.Flags().StringVar(&adapter, "adapter", "", "the debug adapter, such as go (default: what the editor names in adapterID)")
 	cmd.Flags().Bool("stdio", true, "speak over standard input and output")
+	cmd.Flags().SetInterspersed(false)
 	return cmd
 }
 

@@ -58,6 +58,8 @@ type DAPOptions struct {
 	Streams Streams
 	// Adapter is the debug adapter's name; "" = what the editor says.
 	Adapter string
+	// Command is an adapter's command line, in place of its name.
+	Command []string
 	// Start starts a session, tells its course by say, and gives its debugger's endpoint.
 	Start func(ctx context.Context, target protocol.Target, launch json.RawMessage, say func(string)) (*protocol.Endpoint, error)
 	Log   *slog.Logger

@@ -180,7 +180,7 @@ func (d *Debugger) Variables(ctx context.Context, reference int) ([]dap.Variable
 	return answer.Body.Variables, nil
 }
 
-// Locals are the variables of a frame's first scope.
+// Locals are a frame's local variables: those of the scope that says so, or else of the first.
 func (d *Debugger) Locals(ctx context.Context, frame int) ([]dap.Variable, error) {
 	scopes, err := d.Scopes(ctx, frame)
 	if err != nil {
@@ -188,6 +188,11 @@ func (d *Debugger) Locals(ctx context.Context, frame int) ([]dap.Variable, error
 	}
 	if len(scopes) == 0 {
 		return nil, errors.New("scopes: there is none")
+	}
+	for _, s := range scopes {
+		if s.PresentationHint == "locals" {
+			return d.Variables(ctx, s.VariablesReference)
+		}
 	}
 	return d.Variables(ctx, scopes[0].VariablesReference)
 }

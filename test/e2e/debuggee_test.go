@@ -26,9 +26,12 @@ type debuggee struct {
 	source string
 	// launch is its launch configuration as people write it, but for "request" and LISTEN in "env".
 	launch func(ctx context.Context, t *testing.T, source string) map[string]any
-	// When it stands still, an expression is evaluated, and a local variable looked for.
+	// When it stands still, an expression is evaluated, and a local variable looked for, whose
+	// value begins so.
 	expression, want string
 	variable, value  string
+	// threads is how many threads it has then, at least; goroutines are some.
+	threads int
 	// answer is in the answer to a call: something that only the pod knows; "" for cart's.
 	answer string
 }
@@ -47,26 +50,29 @@ type debugged struct {
 	debuggee
 	*servertest.Debugger
 	id       string
+	listen   string // the address that the program is told
 	path     string // of the source
 	line     int
 	launched json.RawMessage
 	endpoint *protocol.Endpoint
+	// asked answers what the debugger asks of the editor; nil = it can't do that.
+	asked func(command string, arguments json.RawMessage) (body any, err error)
 }
 
 // start starts the session; the program is launched by attach.
 func (d debuggee) start(ctx context.Context, t *testing.T, e *servertest.Editor, id string) *debugged {
 	t.Helper()
-	s := &debugged{debuggee: d, id: id}
-	s.path, s.line = breakpointIn(t, filepath.Join(world.Root, d.source))
 	port := freePort(ctx, t)
+	s := &debugged{debuggee: d, id: id, listen: listenOn(port)}
+	s.path, s.line = breakpointIn(t, filepath.Join(world.Root, d.source))
 	configuration := d.launch(ctx, t, s.path)
-	env := map[string]string{"LISTEN": listenOn(port)}
+	env := map[string]string{"LISTEN": s.listen}
 	if own, ok := configuration["env"].(map[string]string); ok {
 		for name, value := range own {
 			env[name] = value
 		}
 	}
-	configuration["request"], configuration["env"] = "launch", env
+	configuration["request"], configuration["env"] = or(request(configuration), "launch"), env
 	var err error
 	if s.launched, err = json.Marshal(configuration); err != nil {
 		t.Fatal(err)
@@ -81,6 +87,11 @@ func (d debuggee) start(ctx context.Context, t *testing.T, e *servertest.Editor,
 	return s
 }
 
+func request(configuration map[string]any) string {
+	text, _ := configuration["request"].(string) // "" when it has none
+	return text
+}
+
 // attach launches the program with the breakpoint, as an editor does it, and waits until
 // its Service leads to it.
 func (s *debugged) attach(ctx context.Context, t *testing.T, e *servertest.Editor) {
@@ -91,6 +102,9 @@ func (s *debugged) attach(ctx context.Context, t *testing.T, e *servertest.Edito
 	}
 	t.Cleanup(func() { _ = d.Close() })
 	s.Debugger = d
+	if s.asked != nil {
+		d.OnRequest(s.asked)
+	}
 	if err := d.Launch(ctx, s.launched, s.path, s.line); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, d.Output(), e.Output(s.id))
 	}
@@ -130,8 +144,11 @@ func (s *debugged) stopAtCall(ctx context.Context, t *testing.T) {
 			found = v.Value
 		}
 	}
-	if err != nil || found != s.value {
+	if err != nil || !strings.HasPrefix(found, s.value) {
 		t.Errorf("the variable %s is %q, want %q: %+v, %v", s.variable, found, s.value, locals, err)
+	}
+	if threads, err := s.Threads(ctx); err != nil || len(threads) < s.threads {
+		t.Errorf("threads %+v, %v", threads, err)
 	}
 	if err := s.SetBreakpoints(ctx, s.path); err != nil {
 		t.Fatal(err)

@@ -18,16 +18,80 @@ var debuggees = map[string]debuggee{
 			return map[string]any{"type": "debugpy", "program": source, "python": os.Getenv("KUBETUNNEL_PYTHON")}
 		},
 	},
-	"lldb-dap": {
-		source: "test/e2e/testdata/debuggers/cart.cc", expression: "total + 1", want: "(int) $0 = 4", variable: "total", value: "3",
-		launch: func(ctx context.Context, t *testing.T, source string) map[string]any {
-			binary := filepath.Join(t.TempDir(), "cart")
-			if out, err := exec.CommandContext(ctx, "g++", "-g", "-O0", "-o", binary, source).CombinedOutput(); err != nil {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			return map[string]any{"type": "lldb-dap", "program": binary}
+	"delve": {
+		source: "examples/shop/cart/main.go", expression: "cart.Total + 1", want: "1056", variable: "cart", value: `main.Cart {Customer: "ann"`, threads: 2,
+		launch: func(_ context.Context, _ *testing.T, source string) map[string]any {
+			return map[string]any{"type": "go", "mode": "debug", "program": filepath.Dir(source), "aFieldOfTheFuture": map[string]any{"on": true}}
 		},
 	},
+	"delve, a test": {
+		source: "test/e2e/testdata/debuggers/gotest/cart_test.go", expression: "total * 2", want: "4", variable: "total", value: "2", threads: 2,
+		launch: func(_ context.Context, _ *testing.T, source string) map[string]any {
+			return map[string]any{"type": "go", "mode": "test", "program": filepath.Dir(source), "args": []string{"-test.run", "^TestServe$"}}
+		},
+	},
+	"delve, a binary": {
+		source: "examples/shop/cart/main.go", expression: "cart.Total", want: "1055", variable: "cart", value: `main.Cart {Customer: "ann"`, threads: 2,
+		launch: func(ctx context.Context, t *testing.T, source string) map[string]any {
+			return map[string]any{"type": "go", "mode": "exec", "program": buildGo(ctx, t, filepath.Dir(source))}
+		},
+	},
+	"lldb-dap": {
+		source: "test/e2e/testdata/debuggers/cart.cc", expression: "total + 1", want: "(int) $0 = 4", variable: "total", value: "3", threads: 2,
+		launch: func(ctx context.Context, t *testing.T, source string) map[string]any {
+			return map[string]any{"type": "lldb-dap", "program": compile(ctx, t, "g++", "-g", "-O0", source), "lldbDapPath": os.Getenv("KUBETUNNEL_LLDB_DAP")}
+		},
+	},
+	"lldb-vscode, by a configuration for cppdbg": {
+		source: "test/e2e/testdata/debuggers/cart.cc", expression: "total + 1", want: "4", variable: "total", value: "3", threads: 2,
+		launch: func(ctx context.Context, t *testing.T, source string) map[string]any {
+			return map[string]any{
+				"type": "cppdbg", "program": compile(ctx, t, "g++", "-g", "-O0", source), "MIMode": "gdb", "stopAtEntry": false,
+				"environment": []any{map[string]string{"name": "STAGE", "value": "test"}}, "externalConsole": false,
+			}
+		},
+	},
+	"lldb-dap, Rust": {
+		source: "test/e2e/testdata/debuggers/cart.rs", expression: "total + 1", want: "(int) $0 = 4", variable: "total", value: "3", threads: 2,
+		launch: func(ctx context.Context, t *testing.T, source string) map[string]any {
+			return map[string]any{
+				"type": "lldb", "program": compile(ctx, t, "rustc", "--edition=2021", "-g", source), "sourceLanguages": []string{"rust"},
+				"lldbDapPath": os.Getenv("KUBETUNNEL_LLDB_DAP"),
+			}
+		},
+	},
+	"gdb, named by its command": {
+		source: "test/e2e/testdata/debuggers/cart.cc", expression: "print total + 1", want: "$1 = 4\n", variable: "total", value: "3", threads: 2,
+		launch: func(ctx context.Context, t *testing.T, source string) map[string]any {
+			return map[string]any{
+				"type": "gdb", "adapter": []string{os.Getenv("KUBETUNNEL_GDB"), "--interpreter=dap"}, "adapterEnv": "whole",
+				"program": compile(ctx, t, "g++", "-g", "-O0", source),
+			}
+		},
+	},
+}
+
+// compile compiles a source file, and gives the program.
+func compile(ctx context.Context, t *testing.T, compiler ...string) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "cart")
+	args := append(compiler[1:], "-o", binary)
+	if out, err := exec.CommandContext(ctx, compiler[0], args...).CombinedOutput(); err != nil { //nolint:gosec // a compiler
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return binary
+}
+
+// buildGo builds a package for its debugger.
+func buildGo(ctx context.Context, t *testing.T, folder string) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "cart")
+	cmd := exec.CommandContext(ctx, "go", "build", "-gcflags=all=-N -l", "-o", binary, ".")
+	cmd.Dir = folder
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return binary
 }
 
 func TestDebuggersStopAtACallOfTheCluster(t *testing.T) {

@@ -16,7 +16,7 @@ type Page struct {
 
 func handlePage(w http.ResponseWriter, r *http.Request) {
 	page := Page{ServedBy: httpd.Host()}
-	url := httpd.Env("CART_URL", "http://cart") + "/cart/" + r.PathValue("customer")
+	url := httpd.Env("CART_URL", "http://cart") + "/cart/" + r.PathValue("customer") // breakpoint here
 	if err := httpd.Get(r.Context(), url, &page.Cart); err != nil {
 		httpd.Fail(w, err)
 		return

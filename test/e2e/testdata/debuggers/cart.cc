@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <thread>
 
 static void answer(int caller) {
   char request[4096];
@@ -33,7 +34,9 @@ int main() {
   for (;;) {
     int caller = accept(listener, nullptr, nullptr);
     if (caller < 0) return 2;
-    answer(caller);
-    close(caller);
+    std::thread([caller] {
+      answer(caller);
+      close(caller);
+    }).detach();
   }
 }

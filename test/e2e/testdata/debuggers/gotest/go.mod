@@ -1,0 +1,3 @@
+module example.org/gotest
+
+go 1.26
