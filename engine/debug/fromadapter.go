@@ -56,9 +56,11 @@ func (p *proxy) adapterResponse(m *message) {
 	case "terminate":
 		p.ending = p.ending || m.success
 	case "disconnect":
-		// Most adapters end now, some after a last event; those that don't are ended.
+		// Most adapters end now, some after a last event; some (debugpy) only when they are
+		// left: there is nothing more to come once the end was told.
 		p.ending, p.disconnected = true, true
 		p.deadlineFor(p.patience)
+		p.finished = p.finished || p.terminated
 	}
 }
 
@@ -100,6 +102,9 @@ func (p *proxy) adapterEvent(m *message) {
 		}
 	}
 	p.editor.pass(m, nil)
+	if m.event == "terminated" && p.disconnected {
+		p.finished = true
+	}
 }
 
 // translateProgress gives the request that a progress belongs to by the editor's number.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -121,5 +122,27 @@ func TestStandaloneEditorGivesUpWhileTheSessionStarts(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestStandaloneTakesAnAdapterByItsCommand(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(helperVariable, "plain")
+	e, result := pipes(t, StandaloneOptions{Command: []string{self}, Start: func(_ context.Context, _ protocol.Target, launch json.RawMessage, _ func(string)) (*protocol.Endpoint, error) {
+		return newSession(t, string(launch), newFakeHost("POD=yes"), nil).Endpoint(), nil
+	}})
+	if body := string(e.initialize().get("body")); !strings.Contains(body, "supportsFuture") {
+		t.Errorf("not the adapter's capabilities: %s", body)
+	}
+	e.launchTo(`{"program":"prog","adapterEnv":"whole","env":{"OWN":"1"},"kubetunnel":{"service":"cart"}}`, "", 0)
+	e.says(`"POD":"yes"`)
+	e.told(`"OWN":"1"`, `"PATH":`)
+	e.call("disconnect", nil)
+	e.waitClosed()
+	if err := <-result; err != nil {
+		t.Error(err)
 	}
 }

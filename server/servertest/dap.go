@@ -88,18 +88,36 @@ func (d *Debugger) configure(ctx context.Context, launched <-chan error, source 
 			begun = true
 		}
 	}
+	var pending map[int]string
 	if len(lines) > 0 {
-		if err := d.SetBreakpoints(ctx, source, lines...); err != nil {
+		var err error
+		if pending, err = d.setBreakpoints(ctx, source, lines); err != nil {
 			return err
 		}
 	}
 	if err := d.ConfigurationDone(ctx); err != nil {
 		return err
 	}
-	if answered {
-		return nil
+	if !answered {
+		if err := <-launched; err != nil {
+			return err
+		}
 	}
-	return <-launched
+	return d.waitVerified(ctx, source, pending)
+}
+
+// waitVerified waits for breakpoints that an adapter verifies once the program is loaded.
+func (d *Debugger) waitVerified(ctx context.Context, source string, pending map[int]string) error {
+	for len(pending) > 0 {
+		e, err := d.Event(ctx, "breakpoint")
+		if err != nil {
+			return fmt.Errorf("breakpoints in %s are not verified: %v: %w", source, pending, err)
+		}
+		if b, ok := e.(*dap.BreakpointEvent); ok && b.Body.Breakpoint.Verified {
+			delete(pending, b.Body.Breakpoint.Id)
+		}
+	}
+	return nil
 }
 
 // launchKind reads a launch configuration's type and request.
@@ -126,6 +144,15 @@ func (d *Debugger) ConfigurationDone(ctx context.Context) error {
 
 // SetBreakpoints sets the breakpoints of a source file, all of which must be verified.
 func (d *Debugger) SetBreakpoints(ctx context.Context, source string, lines ...int) error {
+	pending, err := d.setBreakpoints(ctx, source, lines)
+	for _, message := range pending {
+		return fmt.Errorf("breakpoint in %s is not verified: %s", source, message)
+	}
+	return err
+}
+
+// setBreakpoints sets them, and gives the messages of those that are not verified yet.
+func (d *Debugger) setBreakpoints(ctx context.Context, source string, lines []int) (pending map[int]string, err error) {
 	points := []map[string]int{}
 	for _, line := range lines {
 		points = append(points, map[string]int{"line": line})
@@ -134,14 +161,15 @@ func (d *Debugger) SetBreakpoints(ctx context.Context, source string, lines ...i
 		"source": map[string]string{"path": source}, "breakpoints": points,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
+	pending = map[int]string{}
 	for _, b := range answer.Body.Breakpoints {
 		if !b.Verified {
-			return fmt.Errorf("breakpoint in %s is not verified: %s", source, b.Message)
+			pending[b.Id] = b.Message
 		}
 	}
-	return nil
+	return pending, nil
 }
 
 // Threads are the program's threads.

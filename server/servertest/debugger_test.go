@@ -115,6 +115,15 @@ func TestLaunchTakesTheOrdersInWhichAdaptersAnswer(t *testing.T) {
 			a.answer(a.next("setBreakpoints"), verified)
 			a.answer(a.next("configurationDone"), nil)
 		},
+		"breakpoints are verified once the program is loaded, as GDB does": func(a *adapter) {
+			a.answer(a.next("initialize"), nil)
+			launch := a.next("launch")
+			a.event("initialized", nil)
+			a.answer(a.next("setBreakpoints"), map[string]any{"breakpoints": []any{map[string]any{"id": 1, "verified": false, "reason": "pending"}}})
+			a.answer(a.next("configurationDone"), nil)
+			a.answer(launch, nil)
+			a.event("breakpoint", map[string]any{"reason": "changed", "breakpoint": map[string]any{"id": 1, "verified": true}})
+		},
 		"initialized comes before launch": func(a *adapter) {
 			a.answer(a.next("initialize"), nil)
 			a.event("initialized", nil)

@@ -50,9 +50,10 @@ var wrong = map[string]struct {
 		files:  map[string]string{"app": "neither a script nor a binary\n"},
 		launch: `{"type":"lldb-dap","program":"FOLDER/app"}`, told: "FOLDER/app",
 	},
-	"lldb-dap: in its own words": {launch: `{"type":"lldb-dap","program":"/bin/sh","sourceMap":[["alone"]]}`, told: "sourceMap must be"},
-	"no such adapter":            {launch: `{"type":"cobol","adapter":["no-such-adapter"],"program":"x"}`, told: "no-such-adapter is not in PATH"},
-	"no such type":               {launch: `{"type":"coreclr","program":"x.dll"}`, code: protocol.CodeUnknownAdapter, told: "netcoredbg"},
+	"lldb-dap: in its own words":         {launch: `{"type":"lldb-dap","program":"/bin/true","sourceMap":[["alone"]]}`, told: "array of two-element arrays"},
+	"lldb-dap: in its newer one's words": {launch: `{"type":"lldb-dap","lldbDapPath":"LLDB","program":"/bin/true","cwd":"/none"}`, told: "chdir failed: No such file or directory"},
+	"no such adapter":                    {launch: `{"type":"cobol","adapter":["no-such-adapter"],"program":"x"}`, told: "no-such-adapter is not in PATH"},
+	"no such type":                       {launch: `{"type":"coreclr","program":"x.dll"}`, code: protocol.CodeUnknownAdapter, told: "netcoredbg"},
 }
 
 func TestDebuggersTellWhatIsWrongAndNothingIsRedirected(t *testing.T) {
@@ -65,7 +66,7 @@ func TestDebuggersTellWhatIsWrongAndNothingIsRedirected(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			fill := strings.NewReplacer("FOLDER", folder, "PYTHON", os.Getenv("KUBETUNNEL_PYTHON"))
+			fill := strings.NewReplacer("FOLDER", folder, "PYTHON", os.Getenv("KUBETUNNEL_PYTHON"), "LLDB", os.Getenv("KUBETUNNEL_LLDB_DAP"))
 			before := serviceVersion(ctx, t, "cart")
 			e := openEditor(ctx, t)
 			launch := json.RawMessage(fill.Replace(w.launch))
