@@ -76,7 +76,8 @@ func (c *config) inherit(base *config) {
 		return
 	}
 	for _, field := range []string{"type", "request", "adapter", "adapterTransport", "adapterEnv", "adapterCwd"} {
-		if _, ok := c.values[field]; !ok && base.has(field) {
+		// An editor's own name for the type means nothing to the adapter.
+		if _, ok := c.values[field]; (!ok || field == "type") && base.has(field) {
 			c.values[field] = base.values[field]
 		}
 	}

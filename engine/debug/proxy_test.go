@@ -75,6 +75,27 @@ func TestProxyPassesOnWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
+func TestProxyAdapterIsToldItsOwnTypeAndNotTheEditors(t *testing.T) {
+	launch := fakeLaunch(t, nil)
+	s := newSession(t, launch, newFakeHost(), fakeMode("plain"))
+	e := dialEditor(t, s.Endpoint())
+	e.initialize()
+	var arguments map[string]any
+	if err := json.Unmarshal([]byte(launch), &arguments); err != nil {
+		t.Fatal(err)
+	}
+	arguments["type"], arguments["kubetunnel"] = "kubetunnel", map[string]any{"mode": "proxy"}
+	if m := e.answer(e.request("launch", arguments)); !m.success {
+		t.Fatalf("launch: %s", m.raw)
+	}
+	e.says(`"type":"command"`)
+	for _, m := range e.got {
+		if strings.Contains(string(m.raw), "kubetunnel\\\"") {
+			t.Errorf("the adapter has heard of us: %s", m.raw)
+		}
+	}
+}
+
 func TestProxyCapabilitiesAreTheAdapters(t *testing.T) {
 	launch := fakeLaunch(t, nil)
 	s := newSession(t, launch, newFakeHost(), fakeMode("plain"))
