@@ -143,9 +143,10 @@ func (s *Session) finish(st *stack, err error) {
 		}
 	default:
 	}
-	s.finishPod(err)
+	forDebugger := s.forDebugger(err)
+	s.finishPod(forDebugger)
 	if err != nil && s.debugger != nil {
-		s.debugger.Fail(err)
+		s.debugger.Fail(forDebugger)
 	}
 	s.change(func(i *protocol.SessionInfo) { i.State, i.Reason = protocol.StateStopping, s.reasonOf(err) })
 	ctx, cancel := context.WithTimeout(context.Background(), teardownTimeout)
@@ -168,6 +169,16 @@ func (s *Session) finish(st *stack, err error) {
 	default:
 		close(s.accepted)
 	}
+}
+
+// forDebugger is an error as the debugger tells it: not to be shown where the editor shows it by itself.
+func (s *Session) forDebugger(err error) error {
+	if err == nil || !s.params.ShowsErrors {
+		return err
+	}
+	told := *numbered(err)
+	told.Data.ShowUser = false
+	return &told
 }
 
 const teardownTimeout = 30 * time.Second

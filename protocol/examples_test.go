@@ -77,7 +77,7 @@ func examples() map[string]any {
 		"proxy":       protocol.ResolveSessionResult{Kind: protocol.KindDebug, Mode: protocol.ModeProxy, Adapter: "go", Launch: launch, Diagnostics: []protocol.Diagnostic{diagnostic}},
 		"withLaunch":  protocol.PreflightParams{Target: target, Launch: launch, Folder: "/home/ann/shop"},
 		"missing":     protocol.PreflightResult{Diagnostics: []protocol.Diagnostic{diagnostic, {Severity: protocol.SeverityWarning, Code: protocol.CodeSandboxLimit, Message: "no UDP"}}},
-		"debug":       protocol.StartSessionParams{ID: "5f0c", Target: target, Launch: launch, Folder: "/home/ann/shop", WorkDoneToken: "t3"},
+		"debug":       protocol.StartSessionParams{ID: "5f0c", Target: target, Launch: launch, Folder: "/home/ann/shop", ShowsErrors: true, WorkDoneToken: "t3"},
 		"process":     protocol.StartSessionParams{ID: "5f0d", Target: target, Command: &protocol.Command{Args: []string{"go", "run", "."}, Cwd: "/home/ann/shop", Env: map[string]*string{"A": pointer("1"), "B": nil}, Expose: []int{5005}}},
 		"started":     protocol.StartSessionResult{Session: live, DAP: &protocol.Endpoint{Network: "unix", Address: "/tmp/kubetunnel-1/dap.sock"}},
 		"stop":        protocol.SessionParams{ID: "5f0c"},

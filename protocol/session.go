@@ -149,6 +149,9 @@ type StartSessionParams struct {
 	Folder string `json:"folder,omitempty"`
 	// Command is a process session's command.
 	Command *Command `json:"command,omitempty"`
+	// ShowsErrors: the client shows the error of a session that fails, which session/didChange
+	// tells, with what to do about it; its debugger need not show it too.
+	ShowsErrors bool `json:"showsErrors,omitempty"`
 	// WorkDoneToken asks for $/progress.
 	WorkDoneToken ProgressToken `json:"workDoneToken,omitempty"`
 }

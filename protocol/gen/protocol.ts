@@ -542,6 +542,10 @@ export interface StartSessionParams {
   folder?: string;
   /** command is a process session's command. */
   command?: Command;
+  /**
+   * showsErrors: the client shows the error of a session that fails, which session/didChange tells, with what to do about it; its debugger need not show it too.
+   */
+  showsErrors?: boolean;
   /** workDoneToken asks for $/progress. */
   workDoneToken?: ProgressToken;
 }
