@@ -127,11 +127,14 @@ func (a *fakeAdapter) serve(m *message) int {
 		if h := a.hung[arguments.RequestID]; h != nil {
 			a.answer(h, `{"cancelled":true}`)
 		}
-		a.answer(m, `{}`)
+		a.answer(m, fmt.Sprintf(`{"of":%d}`, arguments.RequestID))
 	case "exit":
 		_, _ = os.Stderr.WriteString("last words\n")
 		a.event("exited", `{"exitCode":7}`)
 		a.event("terminated", `{}`)
+	case "twice":
+		a.event("terminated", `{"n":1}`)
+		a.event("terminated", `{"n":2}`)
 	case "again":
 		a.event("terminated", `{"restart":{"port":1}}`)
 	default:

@@ -74,10 +74,10 @@ func (p *proxy) adapterEvent(m *message) {
 		p.outcome.exitCode = &body.ExitCode
 		p.outcome.reason = or(p.outcome.reason, fmt.Sprintf("the program has ended with exit code %d", body.ExitCode))
 	case "terminated":
-		if p.terminated {
-			return // told already
+		if p.toldForAdapter {
+			return
 		}
-		p.terminated = true
+		p.terminated = true // some say so twice
 		var body dap.TerminatedEventBody
 		m.body(&body)
 		if restart := string(body.Restart); restart != "" && restart != "null" && restart != "false" {

@@ -242,12 +242,8 @@ func (p *proxy) cancelRequest(m *message) {
 		p.launchFailed(protocol.Errorf(protocol.CodeRequestCancelled, "cancelled"))
 		return
 	}
-	passed, ok := p.asked.passed(*arguments.RequestID)
-	if !ok {
-		response := newResponse(m)
-		p.editor.send(&response)
-		return
-	}
+	// 0 is no request's number: what to say of one that is not open is the adapter's to know.
+	passed := p.asked.passed(*arguments.RequestID)
 	changed, err := setMember(m.get("arguments"), "requestId", number(passed))
 	if err == nil {
 		if translated, err := m.replaced("arguments", changed); err == nil {

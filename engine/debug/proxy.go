@@ -24,6 +24,8 @@ const (
 	// goodbyeTime is what an editor gets to say disconnect once the session has ended.
 	goodbyeTime = 3 * time.Second
 	flushTime   = time.Second
+	// sessionEndTime bounds the wait for the session's end before the editor is told.
+	sessionEndTime = 8 * time.Second
 	// drainTime is how long the end of a program waits for its last output.
 	drainTime = time.Second
 )
@@ -52,13 +54,17 @@ type proxyConfig struct {
 	patience time.Duration
 	// last: nobody waits for the editor to come back after a restart.
 	last bool
+	// over ends the session, and returns when it has ended; nil = others see to that. It
+	// comes before the editor is told: some kill their adapter at that word.
+	over func(ctx context.Context)
 }
 
 // proxy passes DAP between one editor connection and one adapter. Its state belongs to
 // run alone; everything else reaches it as a function through post.
 //
 // Its goroutines: the two ports'; one that waits for the environment while a launch is
-// held back, and one for a BeforeEnd, both ended by ctx, which run cancels.
+// held back, and one for a BeforeEnd, both ended by ctx, which run cancels; one that waits
+// for the session's end, for a bounded time.
 type proxy struct {
 	proxyConfig
 	editor  *port
@@ -95,6 +101,8 @@ type proxy struct {
 	adapterGone bool
 	ending      bool // a disconnect is on its way, or the debuggee has ended
 	terminated  bool // the editor has been told
+	// toldForAdapter: by us, or there is nobody to tell.
+	toldForAdapter bool
 	// disconnected: the editor has the answer to its disconnect.
 	disconnected bool
 	finished     bool // run is to return
@@ -140,13 +148,13 @@ func (p *proxy) run() outcome {
 		case m, ok := <-p.adapterIn:
 			if !ok {
 				p.adapterIn, p.adapterGone = nil, true
-				p.afterOutput(p.adapterEnded)
+				p.beforeGoodbye(p.adapterEnded)
 				continue
 			}
-			if m.kind == "event" && (m.event == "exited" || m.event == "terminated") {
+			if p.isGoodbye(m) {
 				in := p.adapterIn
 				p.adapterIn = nil
-				p.afterOutput(func() {
+				p.beforeGoodbye(func() {
 					p.adapterIn = in
 					p.fromAdapter(m)
 				})
@@ -220,7 +228,7 @@ func (p *proxy) tellTerminated(restart bool) {
 	if p.terminated {
 		return
 	}
-	p.terminated = true
+	p.terminated, p.toldForAdapter = true, true
 	p.editor.send(terminatedEvent(restart))
 }
 
@@ -248,8 +256,37 @@ func (p *proxy) editorGone() {
 		}
 	}
 	p.outcome.reason = or(p.outcome.reason, "the editor has closed the debug session")
-	p.terminated = true // nobody to tell
+	p.terminated, p.toldForAdapter = true, true
 	p.beforeEnd(func() { p.disconnectAdapter(false, func() { p.finished = true }) })
+}
+
+// isGoodbye: the adapter tells that the program, or the debug session, has ended.
+func (p *proxy) isGoodbye(m *message) bool {
+	switch m.kind {
+	case "event":
+		return m.event == "exited" || m.event == "terminated"
+	case "response":
+		return p.asked.command(m.requestSeq) == "disconnect"
+	default:
+		return false
+	}
+}
+
+// beforeGoodbye goes on with then when the output so far has been shown, and the session
+// has ended where that is waited for.
+func (p *proxy) beforeGoodbye(then func()) {
+	p.afterOutput(func() {
+		if p.over == nil {
+			then()
+			return
+		}
+		go func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), sessionEndTime)
+			defer cancel()
+			p.over(ctx)
+			p.post(then)
+		}()
+	})
 }
 
 // afterOutput goes on with then when the output so far has been shown: a program's last
@@ -345,21 +382,28 @@ func (p *proxy) crash() *protocol.Error {
 	return protocol.Errorf(protocol.CodeAdapterCrashed, "the debug adapter has ended unexpectedly, and the program with it%s", text)
 }
 
-// answerPending answers the editor's open requests: disconnect and terminate well,
-// all others with the error.
+// answerPending answers the editor's open requests: disconnect and terminate well, all
+// others with the error. After an orderly end that the editor has asked for, nobody waits
+// for those, and without us nobody would answer.
 func (p *proxy) answerPending(err *protocol.Error) {
+	var others []request
 	for _, open := range p.asked.takeOpen() {
-		to := &message{seq: open.seq, command: open.command}
-		if err == nil && (open.command == "disconnect" || open.command == "terminate") {
-			response := newResponse(to)
-			p.editor.send(&response)
-			p.disconnected = p.disconnected || open.command == "disconnect"
+		if err != nil || open.command != "disconnect" && open.command != "terminate" {
+			others = append(others, open)
 			continue
 		}
-		if err == nil {
-			err = protocol.Errorf(protocol.CodeAdapterCrashed, "the debugger has ended")
-			err.Data.ShowUser = false
+		response := newResponse(&message{seq: open.seq, command: open.command})
+		p.editor.send(&response)
+		p.disconnected = p.disconnected || open.command == "disconnect"
+	}
+	if err == nil {
+		if p.disconnected {
+			return
 		}
-		p.editor.send(errorResponse(to, err))
+		err = protocol.Errorf(protocol.CodeAdapterCrashed, "the debugger has ended")
+		err.Data.ShowUser = false
+	}
+	for _, open := range others {
+		p.editor.send(errorResponse(&message{seq: open.seq, command: open.command}, err))
 	}
 }

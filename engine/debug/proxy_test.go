@@ -123,6 +123,29 @@ func TestProxyTranslatesNumbersInside(t *testing.T) {
 	}
 }
 
+// What to say of a request that is not open, the adapter knows; none of its own may be meant.
+func TestProxyPassesACancelOfNothing(t *testing.T) {
+	_, e := started(t, "plain", newFakeHost())
+	e.call("anything", nil)
+	hung := e.request("hang", nil)
+	for _, nothing := range []int{hung - 1, hung + 100} { // one that was answered, and none
+		if m := e.call("cancel", map[string]any{"requestId": nothing}); string(m.get("body")) != `{"of":0}` {
+			t.Errorf("cancel of %d: %s", nothing, m.raw)
+		}
+	}
+}
+
+// Some adapters say so at the program's end and at that of the debug session.
+func TestProxyPassesEachTerminatedOfTheAdapter(t *testing.T) {
+	_, e := started(t, "plain", newFakeHost())
+	e.request("twice", nil)
+	for _, n := range []string{"1", "2"} {
+		if body := string(e.event("terminated").get("body")); body != `{"n":`+n+`}` {
+			t.Errorf("got %s, want number %s", body, n)
+		}
+	}
+}
+
 func TestProxyRunInTerminalJoinsTheSandbox(t *testing.T) {
 	s, e := started(t, "plain", newFakeHost())
 	e.request("terminal", nil)

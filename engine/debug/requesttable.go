@@ -44,15 +44,18 @@ func (t *requestTable) answer(passed int) (request, bool) {
 	return r, ok
 }
 
-// passed gives the number under which an open request was passed on.
-func (t *requestTable) passed(seq int) (int, bool) {
+// passed gives the number under which an open request was passed on, 0 when there is none.
+func (t *requestTable) passed(seq int) int {
 	for passed, r := range t.open {
 		if r.seq == seq {
-			return passed, true
+			return passed
 		}
 	}
-	return 0, false
+	return 0
 }
+
+// command is what was asked under that number and is not answered yet.
+func (t *requestTable) command(passed int) string { return t.open[passed].command }
 
 // original gives a request's own number.
 func (t *requestTable) original(passed int) (int, bool) {

@@ -11,8 +11,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/kubetunnel/kubetunnel/engine/private"
-	"github.com/kubetunnel/kubetunnel/engine/sandbox"
 	"github.com/kubetunnel/kubetunnel/protocol"
 )
 
@@ -25,15 +23,19 @@ type StandaloneOptions struct {
 	Adapter string
 	// Command is an adapter that speaks DAP on its standard streams, in place of Adapter.
 	Command []string
+	// Target is for launch configurations that name none; nil = those are refused.
+	Target *protocol.Target
 	// Folder is for relative paths; "" = the working folder.
 	Folder string
 	// Start starts the session and gives its debugger's endpoint. say shows progress in
 	// the editor's debug console. The session ends with its debugger's connection.
 	Start func(ctx context.Context, target protocol.Target, launch json.RawMessage, say func(text string)) (*protocol.Endpoint, error)
-	Log   *slog.Logger
+	// End ends the session and returns when its Service is back; nil = the session's own end will do.
+	End func(ctx context.Context)
+	Log *slog.Logger
 }
 
-// standalone answers until launch by itself, then is a proxy before the session's
+// standalone has a greeter answer until launch, then is a proxy before the session's
 // endpoint. It belongs to the goroutine that called Standalone; a second one starts
 // the session, and is waited for.
 type standalone struct {
@@ -41,6 +43,7 @@ type standalone struct {
 	editor     *port
 	entry      *adapter
 	spoken     string          // the name by which it was found
+	greeter    *greeter        // nil before initialize, and once the session's own adapter is there
 	greeting   json.RawMessage // the arguments of initialize
 	launch     *message
 	held       []*message
@@ -58,6 +61,7 @@ func Standalone(ctx context.Context, opts StandaloneOptions) error {
 	s := &standalone{StandaloneOptions: opts}
 	s.editor = newPort(&duplex{Reader: opts.In, Writer: opts.Out, closers: []io.Closer{opts.Out, opts.In}})
 	defer s.editor.close()
+	defer func() { s.endGreeter() }()
 	for {
 		select {
 		case m, ok := <-s.editor.in:
@@ -70,10 +74,27 @@ func Standalone(ctx context.Context, opts StandaloneOptions) error {
 			if done := s.greet(ctx, m); done {
 				return nil
 			}
+		case m, ok := <-s.greeter.in():
+			if !ok {
+				s.greeter.gone(s.editor)
+				continue
+			}
+			s.greeter.answer(m, s.editor)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// endGreeter ends what has answered until now. What it leaves goes with this process's folder.
+func (s *standalone) endGreeter() {
+	if s.greeter == nil {
+		return
+	}
+	if err := s.greeter.close(); err != nil {
+		s.Log.Warn("debugger", "error", err)
+	}
+	s.greeter = nil
 }
 
 // greet takes a message before the session; true when all is over.
@@ -95,7 +116,9 @@ func (s *standalone) greet(ctx context.Context, m *message) bool {
 		flushPort(s.editor)
 		return true
 	default:
-		s.editor.send(errorResponse(m, protocol.Errorf(protocol.CodeInvalidRequest, "%s comes before launch", m.command)))
+		if !s.greeter.ask(m) {
+			s.editor.send(errorResponse(m, protocol.Errorf(protocol.CodeInvalidRequest, "%s comes before launch", m.command)))
+		}
 		return false
 	}
 }
@@ -121,49 +144,20 @@ func (s *standalone) initialize(ctx context.Context, m *message) error {
 		return protocol.Errorf(protocol.CodeUnknownAdapter, "the debug adapter %q lives in the editor", name)
 	}
 	s.greeting = m.get("arguments")
-	body, err := s.capabilities(ctx)
+	s.endGreeter()
+	c := &config{values: map[string]json.RawMessage{}, folder: s.Folder}
+	s.nameCommand(c)
+	g, err := startGreeter(ctx, s.entry, c)
 	if err != nil {
 		return err
 	}
-	response := map[string]any{"type": "response", "request_seq": m.seq, "success": true, "command": "initialize"}
-	if body != nil {
-		response["body"] = body
+	answer, err := greetAdapter(ctx, g.adapter.port, s.greeting, nil)
+	if err != nil {
+		return errors.Join(err, g.close())
 	}
-	s.editor.send(response)
+	s.greeter = g
+	s.editor.pass(answer, map[string]json.RawMessage{"request_seq": number(m.seq)})
 	return nil
-}
-
-// capabilities starts the adapter for a moment, in a sandbox without a cluster, so that
-// it ends with this process whatever happens.
-func (s *standalone) capabilities(ctx context.Context) (body json.RawMessage, err error) {
-	folder, err := private.New()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, folder.Remove()) }()
-	box, err := sandbox.New(ctx, sandbox.Config{Dir: folder.Path(), Mode: sandbox.ModeLoopback}, s.Log)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		end, cancel := context.WithTimeout(context.Background(), adapterEndTime)
-		defer cancel()
-		err = errors.Join(err, box.Close(end))
-	}()
-	c := &config{values: map[string]json.RawMessage{}, folder: s.Folder}
-	s.nameCommand(c)
-	started, err := adapterStart{
-		box: box, entry: s.entry, config: c, dir: folder.Path(), env: os.Environ(), output: func(string, string) {},
-	}.start(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer started.end()
-	answer, err := greetAdapter(ctx, started.port, s.greeting, nil)
-	if err != nil {
-		return nil, err
-	}
-	return answer.get("body"), nil
 }
 
 // greetAdapter sends initialize and waits for the answer; other messages go to pass.
@@ -244,15 +238,8 @@ func (s *standalone) target(m *message) (protocol.Target, error) {
 	if err != nil {
 		return target, err
 	}
-	const example = `write "kubetunnel": {"service": "cart", "namespace": "shop"}`
-	if !c.has("kubetunnel") {
-		return target, protocol.Errorf(protocol.CodeBadLaunch, "launch configuration, \"kubetunnel\": is missing: %s", example)
-	}
-	if err := json.Unmarshal(c.values["kubetunnel"], &target); err != nil {
-		return target, protocol.Errorf(protocol.CodeBadLaunch, "launch configuration, \"kubetunnel\": %w: %s", err, example)
-	}
-	if target.Service == "" {
-		return target, protocol.Errorf(protocol.CodeBadLaunch, "launch configuration, \"kubetunnel.service\": is missing: %s", example)
+	if target, err = s.named(c); err != nil {
+		return target, err
 	}
 	delete(c.values, "kubetunnel")
 	// The editor's own name for the type means nothing here, if the adapter was named beside it.
@@ -268,6 +255,24 @@ func (s *standalone) nameCommand(c *config) {
 	if len(s.Command) > 0 {
 		c.set("adapter", s.Command)
 	}
+}
+
+// named is the target that a launch configuration names, or else the one that is given.
+func (s *standalone) named(c *config) (target protocol.Target, err error) {
+	const example = `write "kubetunnel": {"service": "cart", "namespace": "shop"}`
+	if !c.has("kubetunnel") && s.Target != nil {
+		return *s.Target, nil
+	}
+	if !c.has("kubetunnel") {
+		return target, protocol.Errorf(protocol.CodeBadLaunch, "launch configuration, \"kubetunnel\": is missing: %s, or start tunnel-server dap with --service shop/cart", example)
+	}
+	if err := json.Unmarshal(c.values["kubetunnel"], &target); err != nil {
+		return target, protocol.Errorf(protocol.CodeBadLaunch, "launch configuration, \"kubetunnel\": %w: %s", err, example)
+	}
+	if target.Service == "" {
+		return target, protocol.Errorf(protocol.CodeBadLaunch, "launch configuration, \"kubetunnel.service\": is missing: %s", example)
+	}
+	return target, nil
 }
 
 // startSession starts the session while the editor is listened to; over when it has gone.
@@ -340,13 +345,14 @@ func (s *standalone) proxy(ctx context.Context, endpoint *protocol.Endpoint) err
 		inner.close()
 		return err
 	}
+	s.endGreeter()
 	launch, err := s.launch.replaced("arguments", s.launchArgs)
 	if err != nil {
 		inner.close()
 		return err
 	}
 	p := newProxy(ctx, proxyConfig{
-		host: noHost{}, log: s.Log, last: true, patience: beforeEndTime + 2*disconnectTime,
+		host: noHost{}, log: s.Log, last: true, patience: sessionEndTime + 2*disconnectTime, over: s.End,
 		prepare: func(arguments json.RawMessage, _ []string, _ bool) (json.RawMessage, error) { return arguments, nil },
 		enter:   func(args []string) ([]string, error) { return args, nil },
 	}, s.editor, &runningAdapter{port: inner, exited: make(chan struct{}), last: &tail{}})

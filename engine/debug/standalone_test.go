@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
@@ -118,6 +120,110 @@ func TestStandaloneEditorGivesUpWhileTheSessionStarts(t *testing.T) {
 			e.request("launch", json.RawMessage(`{"program":"/","kubetunnel":{"service":"cart"}}`))
 			<-starting
 			give(e)
+			if err := <-result; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestStandaloneAnswersBeforeLaunchAsTheAdapterDoes(t *testing.T) {
+	needDelve(t)
+	e, result := pipes(t, StandaloneOptions{Adapter: "go", Target: &protocol.Target{Service: "cart"}, Start: func(_ context.Context, target protocol.Target, launch json.RawMessage, _ func(string)) (*protocol.Endpoint, error) {
+		if target.Service != "cart" {
+			t.Errorf("target %+v", target)
+		}
+		return newSession(t, string(launch), newFakeHost(), marked(t.Name())).Endpoint(), nil
+	}})
+	e.initialize()
+	for command, want := range map[string]string{
+		"nonsense":   "'nonsense' is not supported", // what the adapter does not know
+		"stackTrace": "No debug session started",    // what it can't do yet
+	} {
+		m := e.answer(e.request(command, map[string]any{"threadId": 1}))
+		if m.success || !strings.Contains(string(m.raw), want) {
+			t.Errorf("%s: %s", command, m.raw)
+		}
+	}
+	launch, source := appLaunch(t, nil)
+	e.launchTo(launch, source, breakLine)
+	if got := e.evaluate(e.stopped(), "answer"); got != "42" {
+		t.Errorf("answer = %s", got)
+	}
+	e.call("disconnect", nil)
+	e.waitClosed()
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+	waitTreeGone(t, t.Name())
+}
+
+func TestStandaloneTakesAnAdapterOfTheCommandLine(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var started json.RawMessage
+	e, result := pipes(t, StandaloneOptions{
+		Command: []string{"/usr/bin/env", helperVariable + "=plain", self}, Target: &protocol.Target{Service: "cart"},
+		Start: func(_ context.Context, _ protocol.Target, launch json.RawMessage, _ func(string)) (*protocol.Endpoint, error) {
+			started = launch
+			return newSession(t, string(launch), newFakeHost("FROM_POD=pod"), nil).Endpoint(), nil
+		},
+	})
+	e.initialize()
+	e.call("launch", map[string]any{"program": "/app"})
+	if !strings.Contains(string(started), `"adapter":[`) || !strings.Contains(string(started), `"type":"command"`) {
+		t.Errorf("started with %s", started)
+	}
+	e.call("disconnect", nil)
+	e.waitClosed()
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+}
+
+// An editor may kill its adapter as soon as it knows that all is over, and with it what
+// would have put the Service back.
+func TestStandaloneEndsTheSessionBeforeTheEditorIsTold(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ request, told string }{
+		"the program ends":  {"exit", "exited"},
+		"the adapter dies":  {"crash", "terminated"},
+		"the editor's stop": {"disconnect", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var over atomic.Bool
+			e, result := pipes(t, StandaloneOptions{
+				Command: []string{"/usr/bin/env", helperVariable + "=plain", self}, Target: &protocol.Target{Service: "cart"},
+				Start: func(_ context.Context, _ protocol.Target, launch json.RawMessage, _ func(string)) (*protocol.Endpoint, error) {
+					return newSession(t, string(launch), newFakeHost(), nil).Endpoint(), nil
+				},
+				End: func(ctx context.Context) {
+					if err := exec.CommandContext(ctx, "true").Run(); err != nil { // it takes its time
+						t.Error(err)
+					}
+					over.Store(true)
+				},
+			})
+			e.initialize()
+			e.call("launch", map[string]any{"program": "/app"})
+			asked := e.request(c.request, nil)
+			if c.told != "" {
+				e.event(c.told)
+			} else {
+				e.answer(asked)
+			}
+			if !over.Load() {
+				t.Error("the editor was told before the session had ended")
+			}
+			if c.told != "" {
+				e.call("disconnect", nil)
+			}
+			e.waitClosed()
 			if err := <-result; err != nil {
 				t.Error(err)
 			}

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -365,12 +367,66 @@ func TestDAPStartsSessionsOfTheContext(t *testing.T) {
 		if err != nil || endpoint.Address != "sock" || opts.Adapter != "go" {
 			return fmt.Errorf("got %+v, %+v, %w", endpoint, opts, err)
 		}
+		opts.End(ctx)
 		return nil
 	}}
-	if o := invokeWith(t, e, p, "dap", "--adapter", "go", "--stdio", "--context", "dev"); o.code != 0 || !e.has("close") {
+	if o := invokeWith(t, e, p, "dap", "--adapter", "go", "--stdio", "--context", "dev"); o.code != 0 || !e.has("stop") || !e.has("close") {
 		t.Errorf("got %+v", o)
 	}
 	if said.String() != "KubeTunnel is live: yes\nto console\n" || !e.has(`start {"context":"dev","service":"cart"}`) {
 		t.Errorf("said %q, calls %q", said.String(), e.calls)
+	}
+}
+
+func TestDAPTakesItsTargetAndItsAdapterFromTheCommandLine(t *testing.T) {
+	local := false
+	cases := map[string]struct {
+		args    []string
+		target  *protocol.Target
+		command []string
+	}{
+		"from the launch configuration": {args: []string{"--adapter", "go"}},
+		"a Service":                     {args: []string{"--service", "shop/cart"}, target: &protocol.Target{Namespace: "shop", Service: "cart"}},
+		"all about it": {
+			args:   []string{"--service", "cart", "--service-port", "http", "--port", "9080", "--no-inherit", "--lease", "90s", "--context", "dev"},
+			target: &protocol.Target{Context: "dev", Service: "cart", Port: "http", LocalPort: 9080, Inherit: &local, LeaseSeconds: 90},
+		},
+		"an adapter": {args: []string{"--stdio", "--", "gdb", "-i=dap"}, command: []string{"gdb", "-i=dap"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := Program{DAP: func(_ context.Context, opts DAPOptions) error {
+				if c.target != nil && c.target.Inherit == nil {
+					yes := true
+					c.target.Inherit = &yes
+				}
+				if !reflect.DeepEqual(opts.Target, c.target) || !slices.Equal(opts.Command, c.command) {
+					return fmt.Errorf("got %+v, %q", opts.Target, opts.Command)
+				}
+				return nil
+			}}
+			if o := invokeWith(t, newEngine(), p, append([]string{"dap"}, c.args...)...); o.code != 0 {
+				t.Errorf("got %+v", o)
+			}
+		})
+	}
+}
+
+func TestDAPRefusesACommandLineThatCantBeMeant(t *testing.T) {
+	cases := map[string]struct {
+		args []string
+		want string
+	}{
+		"a port without a Service": {[]string{"--port", "80"}, "need --service"},
+		"no Service's name":        {[]string{"--service", "shop/"}, "names no Service"},
+		"a word":                   {[]string{"go"}, "after --"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			e := newEngine()
+			if o := invoke(t, e, append([]string{"dap"}, c.args...)...); o.code != 1 || !strings.Contains(o.err, c.want) || !strings.Contains(o.err, "--help") || len(e.calls) > 0 {
+				t.Errorf("got %+v, calls %q", o, e.calls)
+			}
+		})
 	}
 }

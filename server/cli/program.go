@@ -60,9 +60,13 @@ type DAPOptions struct {
 	Adapter string
 	// Command is an adapter's command line, in place of its name.
 	Command []string
+	// Target is for launch configurations that name none; nil = those are refused.
+	Target *protocol.Target
 	// Start starts a session, tells its course by say, and gives its debugger's endpoint.
 	Start func(ctx context.Context, target protocol.Target, launch json.RawMessage, say func(string)) (*protocol.Endpoint, error)
-	Log   *slog.Logger
+	// End ends it, and returns when it has ended.
+	End func(ctx context.Context)
+	Log *slog.Logger
 }
 
 // exitCode ends the process with a code of its own and no message.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,41 +14,21 @@ import (
 )
 
 func (a *app) runCommand() *cobra.Command {
-	var service string
-	var target protocol.Target
-	var bare bool
-	var forwards []string
 	var expose []int
-	var lease time.Duration
 	cmd := &cobra.Command{
 		Use:     "run --service [NAMESPACE/]NAME -- COMMAND [ARGS…]",
 		Short:   "run a program as the Service's pod, without a debugger",
 		Example: "  tunnel-server run --service shop/cart -- go run ./cart\n  tunnel-server run --service shop/web --service-port http --port 3000 -- npm start",
 		Args:    takes(cobra.MinimumNArgs(1)),
 	}
-	cmd.Flags().StringVar(&service, "service", "", "the Service to stand in for")
-	cmd.Flags().StringVar(&target.Port, "service-port", "", "the Service's port, by name or number (default: all)")
-	cmd.Flags().IntVar(&target.LocalPort, "port", 0, "where the program listens (default: the Service's target port)")
-	cmd.Flags().BoolVar(&bare, "no-inherit", false, "go without the app's environment, files and identity")
-	cmd.Flags().StringArrayVar(&forwards, "forward", nil, "reach HOST:PORT of the cluster at 127.0.0.1:LOCALPORT meanwhile, as LOCALPORT:HOST:PORT")
+	flags := addTargetFlags(cmd)
 	cmd.Flags().IntSliceVar(&expose, "expose", nil, "a port of the program's debug server (JDWP, --inspect, …) to reach at 127.0.0.1, of the same number where that is free")
-	cmd.Flags().StringSliceVar(&target.ViaCluster, "via-cluster", nil, "addresses, ranges and domains to reach from the pod, though they don't seem the cluster's")
-	cmd.Flags().StringSliceVar(&target.ViaWorkstation, "via-workstation", nil, "those to reach from this machine, though they seem the cluster's (a VPN's, say)")
-	cmd.Flags().DurationVar(&lease, "lease", target.Lease(), "how long the session outlives its connection to the cluster, on a laptop that sleeps, say")
 	_ = cmd.MarkFlagRequired("service") // the flag is there
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		var err error
-		if target.Namespace, target.Service, err = splitService(service); err != nil {
+		target, err := flags.read(a.kubeContext)
+		if err != nil {
 			return err
 		}
-		if target.Forwards, err = parseForwards(forwards); err != nil {
-			return err
-		}
-		inherit := !bare
-		if cmd.Flags().Changed("lease") {
-			target.LeaseSeconds = int(lease.Seconds())
-		}
-		target.Context, target.Inherit = a.kubeContext, &inherit
 		return a.with(cmd.Context(), &a.Streams, func(ctx context.Context, b Backend, _ *slog.Logger) error {
 			return a.runProgram(ctx, b, target, &protocol.Command{Args: args, Expose: expose})
 		})

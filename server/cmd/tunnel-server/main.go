@@ -58,6 +58,6 @@ func serveDAP(ctx context.Context, opts cli.DAPOptions) error {
 		return err
 	}
 	return debug.Standalone(ctx, debug.StandaloneOptions{
-		In: os.Stdin, Out: os.Stdout, Adapter: opts.Adapter, Command: opts.Command, Folder: folder, Start: opts.Start, Log: opts.Log,
+		In: os.Stdin, Out: os.Stdout, Adapter: opts.Adapter, Command: opts.Command, Target: opts.Target, Folder: folder, Start: opts.Start, End: opts.End, Log: opts.Log,
 	})
 }
