@@ -40,7 +40,7 @@ type options struct {
 	rounds, seconds               int
 	megabytes                     int64
 	connections                   int
-	sandboxOnly                   bool
+	only                          string
 }
 
 func main() {
@@ -59,7 +59,7 @@ func main() {
 	flag.IntVar(&o.seconds, "seconds", 3, "length of each measurement of requests")
 	flag.Int64Var(&o.megabytes, "megabytes", 200, "size of each measurement of bulk")
 	flag.IntVar(&o.connections, "connections", 100_000, "how many connections leave a sandbox before it is looked at for leaks")
-	flag.BoolVar(&o.sandboxOnly, "sandbox", false, "measure the sandbox alone")
+	flag.StringVar(&o.only, "only", "", "measure one part: launches, traffic, sandbox or debugger; empty: all")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -74,6 +74,9 @@ func say(line string) { fmt.Fprintln(os.Stderr, "  "+line) }
 func run(ctx context.Context, o options) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	if _, known := parts[o.only]; !known {
+		return fmt.Errorf("there is no part %q: write one of launches, traffic, sandbox, debugger", o.only)
+	}
 	if o.kubeconfig != "" {
 		if err := errors.Join(os.Setenv("KUBETUNNEL_TEST_CLUSTER", "existing"), os.Setenv("KUBECONFIG", o.kubeconfig)); err != nil {
 			return err
@@ -103,10 +106,6 @@ func run(ctx context.Context, o options) (err error) {
 	if err := b.run(ctx); err != nil {
 		return err
 	}
-	about := ""
-	if o.sandboxOnly {
-		about = "sandbox:"
-	}
-	b.report.print(os.Stdout, about)
+	b.report.print(os.Stdout, parts[o.only].rows)
 	return results.Write(o.out, b.report)
 }

@@ -98,6 +98,8 @@ var goals = []goal{
 	{"sandbox: goroutines at the end", "before", "no more than before", func(r row) bool { return r.added() <= 5 }},
 	{"sandbox: heap at the end", "before", "at most 8 MiB more than before", func(r row) bool { return r.added() <= 8 }},
 	{"sandbox: connections failed", "", "none", func(r row) bool { return r.Value == 0 }},
+	{"debugger: a request by a session's endpoint, p50", wayDelve, "at most 0.2 ms more than the adapter alone", func(r row) bool { return r.added() <= 0.2 }},
+	{"debugger: a request by tunnel-server dap, p50", wayDelve, "at most 0.2 ms more than the adapter alone", func(r row) bool { return r.added() <= 0.2 }},
 }
 
 // verdict says whether a goal is met.

@@ -80,20 +80,26 @@ func (b *bench) run(ctx context.Context) (err error) {
 		_ = b.editor.Close()
 		<-b.editor.Exited()
 	}()
-	for _, part := range b.parts() {
-		if err := part(ctx); err != nil {
+	for _, measure := range parts[b.only].measure {
+		if err := measure(b, ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// parts are the measurements that are wanted.
-func (b *bench) parts() []func(context.Context) error {
-	if b.sandboxOnly {
-		return []func(context.Context) error{b.sandboxRows}
-	}
-	return []func(context.Context) error{b.launches, b.traffic, b.sandboxRows}
+// part is something that can be measured by itself.
+type part struct {
+	measure []func(*bench, context.Context) error
+	rows    string // how its rows with a goal begin; "" = there is no common beginning
+}
+
+var parts = map[string]part{
+	"":         {[]func(*bench, context.Context) error{(*bench).launches, (*bench).traffic, (*bench).sandboxRows, (*bench).debuggerRows}, ""},
+	"launches": {[]func(*bench, context.Context) error{(*bench).launches}, ""},
+	"traffic":  {[]func(*bench, context.Context) error{(*bench).traffic}, ""},
+	"sandbox":  {[]func(*bench, context.Context) error{(*bench).sandboxRows}, "sandbox:"},
+	"debugger": {[]func(*bench, context.Context) error{(*bench).debuggerRows}, "debugger:"},
 }
 
 // prepare installs the operator, and what is called and calls.
