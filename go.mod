@@ -3,6 +3,7 @@ module github.com/kubetunnel/kubetunnel
 go 1.26.3
 
 require (
+	github.com/BurntSushi/toml v1.6.0
 	github.com/Microsoft/go-winio v0.6.2
 	github.com/creack/pty v1.1.24
 	github.com/fsnotify/fsnotify v1.9.0

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the end-to-end tests of the debuggers, with the debuggers that they need, on a cluster
-# of their own. Nothing of it is left, however they end. Arguments go to `go test`:
+# Runs the end-to-end tests of the debuggers, with the debuggers and editors that they need, on
+# a cluster of their own. Nothing of it is left, however they end. Arguments go to `go test`:
 # -run TestName, say.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,6 +12,7 @@ fi
 KUBETUNNEL_PYTHON=$(./scripts/python.sh "${KUBETUNNEL_TOOLS:?}/python")
 KUBETUNNEL_GDB=$(./scripts/gdb.sh "$KUBETUNNEL_TOOLS/gdb")
 KUBETUNNEL_LLDB_DAP=$(./scripts/lldb-dap.sh "$KUBETUNNEL_TOOLS/lldb-dap")
-export KUBETUNNEL_PYTHON KUBETUNNEL_GDB KUBETUNNEL_LLDB_DAP
+KUBETUNNEL_EDITORS=$(./scripts/editors.sh "$KUBETUNNEL_TOOLS/editors")
+export KUBETUNNEL_PYTHON KUBETUNNEL_GDB KUBETUNNEL_LLDB_DAP KUBETUNNEL_EDITORS
 export KUBETUNNEL_E2E=debuggers KUBETUNNEL_TEST_SERVER=bin/race/tunnel-server
 bin/report -stream go test -json -race -count=1 -failfast -timeout 25m "$@" ./test/e2e
