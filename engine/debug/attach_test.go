@@ -96,3 +96,27 @@ func waitFor(t *testing.T, what string, met func() bool) {
 	}
 	t.Fatalf("not met: %s", what)
 }
+
+// Nobody waits for a debug server longer than the editor does.
+func TestWaitForADebugServerEndsWithTheEditor(t *testing.T) {
+	for name, give := range map[string]func(s *session, e *editor){
+		"disconnect": func(_ *session, e *editor) { e.call("disconnect", nil) },
+		"gone":       func(_ *session, e *editor) { e.port.close() },
+		"stop": func(s *session, _ *editor) {
+			ctx, cancel := context.WithTimeout(context.Background(), testTime)
+			defer cancel()
+			s.Terminate(ctx)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSession(t, `{"type":"debugpy","request":"attach","connect":{"port":5678}}`, newFakeHost(), marked(t.Name()))
+			e := dialEditor(t, s.Endpoint())
+			e.request("initialize", map[string]any{"adapterID": "debugpy"})
+			waitFor(t, "the session says that it waits", func() bool { return strings.Contains(s.host.text(), "debug server on port 5678") })
+			give(s, e)
+			if reason, _ := s.waitDone(t); strings.Contains(reason, "no debug server") {
+				t.Errorf("it has waited to the end: %s", reason)
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -206,19 +207,60 @@ func (d *Debugger) connection(conn net.Conn) outcome {
 			p.say(category, text)
 		}
 	}
-	started, err := d.opts.start(output).start(d.ctx)
+	start := d.opts.start(output)
+	if port := start.entry.serverPort(start.config); port != 0 {
+		d.opts.Host.Output("console", fmt.Sprintf("waiting for the debug server on port %d of the session\n", port))
+	}
+	started, said, err := d.startFor(editor, start)
 	if err == nil {
 		p = newProxy(d.ctx, d.proxyConfig(), editor, started)
 	}
 	close(ready)
 	if err != nil {
-		return refuse(d.ctx, editor, asProtocolError(err, protocol.CodeAdapterFailed))
+		return refuse(d.ctx, editor, said, asProtocolError(err, protocol.CodeAdapterFailed))
 	}
 	if d.enroll(p) {
 		go p.terminate("the session was stopped")
 	}
 	defer d.enroll(nil)
+	for _, m := range said {
+		p.fromEditor(m)
+	}
 	return p.run()
+}
+
+// startFor starts the adapter, and gives what the editor has said meanwhile. One that
+// goes, or says that it goes, is not kept waiting.
+func (d *Debugger) startFor(editor *port, start adapterStart) (started *runningAdapter, said []*message, err error) {
+	ctx, cancel := context.WithCancel(d.ctx)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		started, err = start.start(ctx)
+	}()
+	editorIn := editor.in
+	for {
+		select {
+		case <-done:
+			if err != nil && ctx.Err() != nil && d.ctx.Err() == nil {
+				cancelled := protocol.Errorf(protocol.CodeRequestCancelled, "the editor has ended the debug session")
+				cancelled.Data.ShowUser = false
+				err = cancelled
+			}
+			return started, said, err
+		case m, ok := <-editorIn:
+			if !ok {
+				editorIn = nil
+				cancel()
+				continue
+			}
+			said = append(said, m)
+			if m.kind == "request" && (m.command == "disconnect" || m.command == "terminate") {
+				cancel()
+			}
+		}
+	}
 }
 
 // enroll notes the connection that is served, before it runs; true when the debugger is ending.

@@ -162,7 +162,7 @@ func (s *standalone) initialize(ctx context.Context, m *message) error {
 
 // greetAdapter sends initialize and waits for the answer; other messages go to pass.
 func greetAdapter(ctx context.Context, to *port, arguments json.RawMessage, pass func(*message)) (*message, error) {
-	ctx, cancel := context.WithTimeout(ctx, adapterStartTime)
+	ctx, cancel := context.WithTimeout(ctx, attachTime+adapterStartTime)
 	defer cancel()
 	if arguments == nil {
 		arguments = json.RawMessage("{}")
@@ -218,17 +218,24 @@ func (s *standalone) begin(ctx context.Context, m *message) bool {
 	if err != nil {
 		return fail(err)
 	}
-	endpoint, over, err := s.startSession(ctx, target)
+	inner, over, err := s.startSession(ctx, target)
 	if over {
 		return true
 	}
 	if err != nil {
 		return fail(err)
 	}
-	if err := s.proxy(ctx, endpoint); err != nil {
+	if err := s.proxy(ctx, inner); err != nil {
 		return fail(err)
 	}
 	return true
+}
+
+// greeted is the session's debugger as an editor finds it.
+type greeted struct {
+	port *port
+	// answer is that to initialize.
+	answer *message
 }
 
 // target takes the target out of the launch arguments.
@@ -275,20 +282,25 @@ func (s *standalone) named(c *config) (target protocol.Target, err error) {
 	return target, nil
 }
 
-// startSession starts the session while the editor is listened to; over when it has gone.
-func (s *standalone) startSession(ctx context.Context, target protocol.Target) (*protocol.Endpoint, bool, error) {
+// startSession starts the session, up to its debugger's answer to initialize, while the
+// editor is listened to; over when it has gone.
+func (s *standalone) startSession(ctx context.Context, target protocol.Target) (*greeted, bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type result struct {
-		endpoint *protocol.Endpoint
-		err      error
+		inner *greeted
+		err   error
 	}
 	started := make(chan result, 1)
 	go func() {
 		endpoint, err := s.Start(ctx, target, s.launchArgs, func(text string) {
 			s.editor.send(outputEvent("console", text))
 		})
-		started <- result{endpoint, err}
+		var inner *greeted
+		if err == nil {
+			inner, err = s.meet(ctx, endpoint)
+		}
+		started <- result{inner, err}
 	}()
 	editorIn := s.editor.in
 	over := false
@@ -297,8 +309,11 @@ func (s *standalone) startSession(ctx context.Context, target protocol.Target) (
 		case r := <-started:
 			if over {
 				flushPort(s.editor)
+				if r.inner != nil {
+					r.inner.port.close()
+				}
 			}
-			return r.endpoint, over, r.err
+			return r.inner, over, r.err
 		case m, ok := <-editorIn:
 			if !ok {
 				editorIn, over = nil, true
@@ -330,34 +345,39 @@ func (s *standalone) whileStarting(m *message) bool {
 	return false
 }
 
-// proxy connects to the session's debugger as its editor and passes everything on.
-func (s *standalone) proxy(ctx context.Context, endpoint *protocol.Endpoint) error {
+// meet connects to the session's debugger as its editor.
+func (s *standalone) meet(ctx context.Context, endpoint *protocol.Endpoint) (*greeted, error) {
 	if endpoint == nil {
-		return protocol.Errorf(protocol.CodeAdapterFailed, "the session has no debugger")
+		return nil, protocol.Errorf(protocol.CodeAdapterFailed, "the session has no debugger")
 	}
 	conn, err := dialEndpoint(ctx, endpoint)
 	if err != nil {
-		return fmt.Errorf("the session's debugger can't be reached: %w", err)
+		return nil, fmt.Errorf("the session's debugger can't be reached: %w", err)
 	}
 	inner := newPort(conn)
 	answer, err := greetAdapter(ctx, inner, s.greeting, func(m *message) { s.editor.pass(m, nil) })
 	if err != nil {
 		inner.close()
-		return err
+		return nil, err
 	}
+	return &greeted{port: inner, answer: answer}, nil
+}
+
+// proxy passes everything on between the editor and the session's debugger.
+func (s *standalone) proxy(ctx context.Context, inner *greeted) error {
 	s.endGreeter()
 	launch, err := s.launch.replaced("arguments", s.launchArgs)
 	if err != nil {
-		inner.close()
+		inner.port.close()
 		return err
 	}
 	p := newProxy(ctx, proxyConfig{
 		host: noHost{}, log: s.Log, last: true, patience: sessionEndTime + 2*disconnectTime, over: s.End,
 		prepare: func(arguments json.RawMessage, _ []string, _ bool) (json.RawMessage, error) { return arguments, nil },
 		enter:   func(args []string) ([]string, error) { return args, nil },
-	}, s.editor, &runningAdapter{port: inner, exited: make(chan struct{}), last: &tail{}})
+	}, s.editor, &runningAdapter{port: inner.port, exited: make(chan struct{}), last: &tail{}})
 	p.initialized = true
-	answer.body(&p.capabilities)
+	inner.answer.body(&p.capabilities)
 	p.fromEditor(launch)
 	for _, m := range s.held {
 		p.fromEditor(m)

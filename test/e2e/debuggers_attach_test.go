@@ -2,9 +2,15 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/kubetunnel/kubetunnel/protocol"
+	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
 // A program that runs in the session before its debugger comes: `tunnel-server exec` has
@@ -67,4 +73,44 @@ func TestDebuggersAttachToWhatRunsInTheSession(t *testing.T) {
 			waitNothingLeft(ctx, t, shop)
 		})
 	}
+}
+
+// An editor's own debugger attaches to a debug server in a session without one, by the
+// port that is exposed.
+func TestDebuggersOutsideReachAServerThatIsExposed(t *testing.T) {
+	ctx := testContext(t)
+	restored := remember(ctx, t, shop, "cart")
+	e := openEditor(ctx, t)
+	s := &debugged{debuggee: debuggees["delve"], id: "exposed", launched: json.RawMessage(`{"type":"go","request":"attach","mode":"remote"}`)}
+	s.path, s.line = breakpointIn(t, filepath.Join(world.Root, s.source))
+	const debugPort = 2345
+	port := freePort(ctx, t)
+	listen := listenOn(port)
+	_, err := e.Server.StartSession(ctx, &protocol.StartSessionParams{
+		ID: s.id, Target: protocol.Target{Namespace: shop, Service: "cart", LocalPort: port},
+		Command: &protocol.Command{
+			Args: []string{"dlv", "exec", "--headless", fmt.Sprintf("--listen=127.0.0.1:%d", debugPort), buildGo(ctx, t, filepath.Dir(s.path))},
+			Env:  map[string]*string{"LISTEN": &listen}, Expose: []int{debugPort},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := e.WaitState(ctx, s.id, protocol.StateReady)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = cluster.Wait(ctx, "the debug server", func() (bool, error) {
+		return strings.Contains(e.Output(s.id), "API server listening"), nil
+	})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, e.Output(s.id))
+	}
+	s.endpoint = &protocol.Endpoint{Network: "tcp", Address: fmt.Sprintf("127.0.0.1:%d", info.Exposed[0].LocalPort)}
+	s.attach(ctx, t, e)
+	s.stopAtCall(ctx, t)
+	stopSession(ctx, t, e, s.id)
+	restored()
+	s.waitOrigin(ctx, t)
+	waitNothingLeft(ctx, t, shop)
 }
