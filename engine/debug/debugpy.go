@@ -36,6 +36,12 @@ func resolveDebugpy(c *config) {
 	for _, field := range []string{"stopOnEntry", "justMyCode", "subProcess", "noDebug", "redirectOutput"} {
 		c.flag(field)
 	}
+	if c.has("pathMappings") { // what it can't read ends the program without a word
+		var mappings []struct{ LocalRoot, RemoteRoot *string }
+		if err := json.Unmarshal(c.values["pathMappings"], &mappings); err != nil {
+			c.bad("pathMappings", "must be a list of {\"localRoot\": \"…\", \"remoteRoot\": \"…\"}, not %s", kindOf(c.values["pathMappings"]))
+		}
+	}
 	if c.flag("sudo") {
 		c.bad("sudo", "a session belongs to its user: leave it out")
 	}

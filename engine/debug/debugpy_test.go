@@ -146,6 +146,7 @@ func TestMistakesInAPythonConfigurationAreToldByTheirField(t *testing.T) {
 		`{"type":"python"}`: "launch.program",
 		`{"type":"debugpy","program":"a.py","module":"flask"}`:              "launch.program",
 		`{"type":"debugpy","request":"attach","processId":true}`:            "launch.processId",
+		`{"type":"debugpy","program":"a.py","pathMappings":7}`:              "launch.pathMappings",
 		`{"type":"debugpy","program":"a.py","args":"x"}`:                    "launch.args",
 		`{"type":"debugpy","program":"a.py","console":"x"}`:                 "launch.console",
 		`{"type":"debugpy","program":"a.py","sudo":true}`:                   "launch.sudo",

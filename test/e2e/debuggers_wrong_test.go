@@ -42,7 +42,7 @@ var wrong = map[string]struct {
 	},
 	"debugpy: in its own words": {
 		files:  map[string]string{"app.py": "print('never')\n"},
-		launch: `{"type":"debugpy","python":"PYTHON","program":"FOLDER/app.py","pathMappings":7}`, told: "pathMappings",
+		launch: `{"type":"debugpy","python":"PYTHON","program":"FOLDER/app.py","pythonArgs":{"one":1}}`, told: `"pythonArgs" must be list`,
 	},
 	"lldb-dap: another type": {launch: `{"type":"lldb-dap","program":"/bin/sh","stopOnEntry":"yes"}`, code: protocol.CodeBadLaunch, told: `"stopOnEntry": must be true or false`},
 	"lldb-dap: no program":   {launch: `{"type":"lldb-dap","program":"FOLDER/none"}`, code: protocol.CodeBadLaunch, told: "build it first"},
