@@ -132,6 +132,8 @@ func (a *fakeAdapter) serve(m *message) int {
 		_, _ = os.Stderr.WriteString("last words\n")
 		a.event("exited", `{"exitCode":7}`)
 		a.event("terminated", `{}`)
+	case "leave":
+		a.event("exited", `{"exitCode":7}`)
 	case "twice":
 		a.event("terminated", `{"n":1}`)
 		a.event("terminated", `{"n":2}`)

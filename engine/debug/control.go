@@ -18,6 +18,10 @@ func (p *proxy) terminate(reason string) {
 		ended := protocol.Errorf(protocol.CodeSessionEnded, "the session was stopped: %s", reason)
 		ended.Data.ShowUser = false
 		p.failLaunch(ended)
+		if p.disconnected { // all is said; an adapter that stays is ended
+			p.finished = true
+			return
+		}
 		p.disconnectAdapter(false, func() {
 			p.tellTerminated(false)
 			p.finished = true

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/google/go-dap"
@@ -97,7 +96,9 @@ type proxy struct {
 	noDebug bool
 	failure *protocol.Error // why there is nothing to launch any more
 
-	adapterIn   chan *message // nil once the adapter has gone
+	adapterIn   chan *message // nil once the adapter has gone, and while a goodbye is prepared
+	withheld    []*message    // events since the program's exit, until the goodbye
+	farewell    <-chan time.Time
 	adapterGone bool
 	ending      bool // a disconnect is on its way, or the debuggee has ended
 	terminated  bool // the editor has been told
@@ -148,19 +149,12 @@ func (p *proxy) run() outcome {
 		case m, ok := <-p.adapterIn:
 			if !ok {
 				p.adapterIn, p.adapterGone = nil, true
-				p.beforeGoodbye(p.adapterEnded)
+				p.sayGoodbye(p.adapterEnded)
 				continue
 			}
-			if p.isGoodbye(m) {
-				in := p.adapterIn
-				p.adapterIn = nil
-				p.beforeGoodbye(func() {
-					p.adapterIn = in
-					p.fromAdapter(m)
-				})
-				continue
-			}
-			p.fromAdapter(m)
+			p.adapterSays(m)
+		case <-p.farewell:
+			p.sayGoodbye(func() {})
 		case f := <-p.posts:
 			f()
 		case <-p.deadline:
@@ -258,51 +252,6 @@ func (p *proxy) editorGone() {
 	p.outcome.reason = or(p.outcome.reason, "the editor has closed the debug session")
 	p.terminated, p.toldForAdapter = true, true
 	p.beforeEnd(func() { p.disconnectAdapter(false, func() { p.finished = true }) })
-}
-
-// isGoodbye: the adapter tells that the program, or the debug session, has ended.
-func (p *proxy) isGoodbye(m *message) bool {
-	switch m.kind {
-	case "event":
-		return m.event == "exited" || m.event == "terminated"
-	case "response":
-		return p.asked.command(m.requestSeq) == "disconnect"
-	default:
-		return false
-	}
-}
-
-// beforeGoodbye goes on with then when the output so far has been shown, and the session
-// has ended where that is waited for.
-func (p *proxy) beforeGoodbye(then func()) {
-	p.afterOutput(func() {
-		if p.over == nil {
-			then()
-			return
-		}
-		go func() {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), sessionEndTime)
-			defer cancel()
-			p.over(ctx)
-			p.post(then)
-		}()
-	})
-}
-
-// afterOutput goes on with then when the output so far has been shown: a program's last
-// words come before the news of its end.
-func (p *proxy) afterOutput(then func()) {
-	if len(p.adapter.captures) == 0 {
-		then() // its output comes with its messages
-		return
-	}
-	var once sync.Once
-	goOn := func() { once.Do(func() { p.post(then) }) }
-	timer := time.AfterFunc(drainTime, goOn)
-	p.adapter.drained(func() {
-		timer.Stop()
-		goOn()
-	})
 }
 
 // beforeEnd sends new calls to the origin, then goes on with then.

@@ -191,9 +191,10 @@ func TestStandaloneEndsTheSessionBeforeTheEditorIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ request, told string }{
-		"the program ends":  {"exit", "exited"},
-		"the adapter dies":  {"crash", "terminated"},
-		"the editor's stop": {"disconnect", ""},
+		"the program ends":    {"exit", "terminated"},
+		"and no more is said": {"leave", "exited"},
+		"the adapter dies":    {"crash", "terminated"},
+		"the editor's stop":   {"disconnect", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var over atomic.Bool

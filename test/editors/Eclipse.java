@@ -112,7 +112,7 @@ public final class Eclipse implements IDebugProtocolClient {
         ContinueArguments on = new ContinueArguments();
         on.setThreadId(thread);
         of(adapter.continue_(on));
-        while (!Files.exists(answered)) Thread.sleep(20);
+        while (!Files.exists(answered)) java.lang.Thread.sleep(20);
         DisconnectArguments end = new DisconnectArguments();
         end.setTerminateDebuggee(true);
         of(adapter.disconnect(end));
