@@ -56,8 +56,8 @@ func checkStart(params *protocol.StartSessionParams) error {
 	switch {
 	case params.ID == "":
 		return protocol.Errorf(protocol.CodeInvalidParams, "a session needs an id")
-	case (len(params.Launch) == 0) == (params.Command == nil):
-		return protocol.Errorf(protocol.CodeInvalidParams, "session %s: exactly one of launch and command is to be given", params.ID)
+	case count(len(params.Launch) > 0, params.Command != nil, params.Outside) != 1:
+		return protocol.Errorf(protocol.CodeInvalidParams, "session %s: exactly one of launch, command and outside is to be given", params.ID)
 	case params.Command != nil && len(params.Command.Args) == 0:
 		return protocol.Errorf(protocol.CodeInvalidParams, "session %s: the command is empty", params.ID)
 	}
@@ -72,6 +72,15 @@ func checkStart(params *protocol.StartSessionParams) error {
 		return protocol.Errorf(protocol.CodeInvalidParams, "session %s: a lease of %d s; it is to be from %d to %d", params.ID, lease, protocol.MinLeaseSeconds, protocol.MaxLeaseSeconds)
 	}
 	return nil
+}
+
+func count(facts ...bool) (n int) {
+	for _, fact := range facts {
+		if fact {
+			n++
+		}
+	}
+	return n
 }
 
 func (e *Engine) find(params *protocol.StartSessionParams, watcher Watcher) (*Session, error) {

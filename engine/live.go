@@ -21,7 +21,26 @@ func (s *Session) live(ctx context.Context) error {
 	s.stageBegan(protocol.StageListen)
 	s.judge()
 	group.Go(func() { s.serving.run(inner) })
+	for _, exposed := range s.Info().Exposed {
+		group.Go(func() { s.watchExposed(inner, exposed.Port) })
+	}
 	return s.wait(ctx)
+}
+
+// watchExposed tells whether the program's debug server listens, so that nobody has to
+// try: a connection that says nothing makes some of them give up.
+func (s *Session) watchExposed(ctx context.Context, port int) {
+	for state := range s.sandbox.Listening(ctx, port) {
+		s.change(func(i *protocol.SessionInfo) {
+			exposed := append([]protocol.ExposedPort(nil), i.Exposed...) // former snapshots keep theirs
+			for n := range exposed {
+				if exposed[n].Port == port {
+					exposed[n].Listening = state.Ours
+				}
+			}
+			i.Exposed = exposed
+		})
+	}
 }
 
 // wait follows the Intercept until something ends the session.

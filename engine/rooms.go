@@ -158,6 +158,8 @@ type SandboxConfig struct {
 	Forwards []protocol.Forward
 	// Environment waits for the app's environment, as Host's does.
 	Environment func(ctx context.Context) ([]string, error)
+	// Outside: the program is started by the editor, on the workstation.
+	Outside bool
 }
 
 // PodFile is a mounted folder or file of the app's container.
@@ -176,6 +178,11 @@ type Sandbox interface {
 	Info() protocol.SandboxInfo
 	// Memory is a folder for what must not be on a disk, "" where there is none.
 	Memory() string
+	// Variables tells how the environment of a program that is started outside is to differ from this
+	// process's: user are its user's own, nil for one that is to be taken out.
+	Variables(ctx context.Context, user map[string]*string) (map[string]*string, error)
+	// Adopt makes a process of this user, with all that it starts, one of the session's.
+	Adopt(pid int) error
 	// Dial connects to a listener of the session's processes.
 	Dial(ctx context.Context, source string, port int) (net.Conn, error)
 	// Expose makes a port of the session's processes reachable on the workstation's
@@ -194,7 +201,7 @@ type Listening struct {
 	Foreign int
 }
 
-// DebuggerConfig is what a debugger is made from. Exactly one of Launch and Command is set.
+// DebuggerConfig is what a debugger is made from: of Launch and Command, or of neither, when the editor starts the program.
 type DebuggerConfig struct {
 	// Dir is the session's private folder.
 	Dir     string

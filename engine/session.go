@@ -19,8 +19,8 @@ type Watcher interface {
 
 // Session is one debug session.
 //
-// Goroutines: run (one, from start to end) owns the stack; per mapped port a
-// watcher of listeners, the serve loop and the watcher of the Intercept run from
+// Goroutines: run (one, from start to end) owns the stack; per mapped or
+// exposed port a watcher of listeners, the serve loop and the watcher of the Intercept run from
 // the moment the tunnel is up and are ended by run before it unwinds.
 type Session struct {
 	params  protocol.StartSessionParams
@@ -62,6 +62,8 @@ func newSession(params *protocol.StartSessionParams, rooms Rooms, watcher Watche
 	kind := protocol.KindDebug
 	if params.Command != nil {
 		kind = protocol.KindProcess
+	} else if params.Outside {
+		kind = protocol.KindOutside
 	}
 	s := &Session{
 		params: *params, rooms: rooms, watcher: watcher, log: log.With("session", params.ID), began: time.Now(),

@@ -79,6 +79,7 @@ func (s *Session) startSandbox(ctx context.Context) error {
 	}
 	s.sandbox, err = s.rooms.Sandbox(ctx, SandboxConfig{
 		Dir: folder.Path(), Link: s.link, Forwards: s.params.Target.Forwards, Environment: (*host)(s).Environment,
+		Outside: s.params.Outside,
 	})
 	if err != nil {
 		return err

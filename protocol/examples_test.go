@@ -30,7 +30,7 @@ var (
 		Stages: []protocol.StageTime{{Stage: protocol.StagePreflight, BeganMillis: 1, EndedMillis: 40}, {Stage: protocol.StageSwitch, BeganMillis: 900}},
 		Ports:  []protocol.PortMapping{{Name: "http", ServicePort: 80, TargetPort: 8080, LocalPort: 9080, Protocol: "TCP"}},
 
-		Intercept: "cart-0a1b2c3d", Carrier: protocol.CarrierProxy, Exposed: []protocol.ExposedPort{{Port: 5005, LocalPort: 41005}}, Sandbox: &protocol.SandboxInfo{Mode: "namespaces", Limits: []string{"The kernel is the workstation's."}}, Warnings: []string{"KT1603: no network namespace"},
+		Intercept: "cart-0a1b2c3d", Carrier: protocol.CarrierProxy, Exposed: []protocol.ExposedPort{{Port: 5005, LocalPort: 41005, Listening: true}}, Sandbox: &protocol.SandboxInfo{Mode: "namespaces", Limits: []string{"The kernel is the workstation's."}}, Warnings: []string{"KT1603: no network namespace"},
 	}
 	failed = protocol.SessionInfo{
 		ID: "5f0d", Kind: protocol.KindProcess, Target: protocol.Target{Service: "cart"}, State: protocol.StateFailed, Reason: "KT1403", Error: &failure,
@@ -79,6 +79,10 @@ func examples() map[string]any {
 		"missing":     protocol.PreflightResult{Diagnostics: []protocol.Diagnostic{diagnostic, {Severity: protocol.SeverityWarning, Code: protocol.CodeSandboxLimit, Message: "no UDP"}}},
 		"debug":       protocol.StartSessionParams{ID: "5f0c", Target: target, Launch: launch, Folder: "/home/ann/shop", ShowsErrors: true, WorkDoneToken: "t3"},
 		"process":     protocol.StartSessionParams{ID: "5f0d", Target: target, Command: &protocol.Command{Args: []string{"go", "run", "."}, Cwd: "/home/ann/shop", Env: map[string]*string{"A": pointer("1"), "B": nil}, Expose: []int{5005}}},
+		"editors":     protocol.StartSessionParams{ID: "5f0e", Target: target, Outside: true},
+		"wanted":      protocol.SessionEnvironmentParams{ID: "5f0e", Env: map[string]*string{"A": pointer("1"), "B": nil}},
+		"given":       protocol.SessionEnvironmentResult{Env: map[string]*string{"CURRENCY": pointer("EUR"), "HTTP_PROXY": nil}},
+		"join":        protocol.JoinSessionParams{ID: "5f0e", ProcessID: 4712},
 		"started":     protocol.StartSessionResult{Session: live, DAP: &protocol.Endpoint{Network: "unix", Address: "/tmp/kubetunnel-1/dap.sock"}},
 		"stop":        protocol.SessionParams{ID: "5f0c"},
 		"stopped":     protocol.StopSessionResult{Session: failed},

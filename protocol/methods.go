@@ -89,6 +89,19 @@ type Server interface {
 	//rpc:request session/start
 	StartSession(ctx context.Context, params *StartSessionParams) (*StartSessionResult, error)
 
+	// SessionEnvironment waits until the session has become the pod, and tells the environment for a
+	// program that the editor starts itself.
+	//
+	//rpc:request session/environment
+	SessionEnvironment(ctx context.Context, params *SessionEnvironmentParams) (*SessionEnvironmentResult, error)
+
+	// JoinSession makes a process that the editor has started one of a session that was started with
+	// "outside", together with all that it starts: calls go to where they listen. The process stays
+	// the editor's; the session ends with session/stop.
+	//
+	//rpc:request session/join
+	JoinSession(ctx context.Context, params *JoinSessionParams) (*Empty, error)
+
 	// StopSession ends a session and answers with its receipt when the Service is
 	// back. Stopping an ended session answers with the same receipt again.
 	//

@@ -65,6 +65,8 @@ const (
 	KindDebug Kind = "debug"
 	// KindProcess: a command without a debugger.
 	KindProcess Kind = "process"
+	// KindOutside: a program that the editor starts itself, on the workstation.
+	KindOutside Kind = "outside"
 )
 
 // Mode tells where a session's debug adapter lives.
@@ -138,7 +140,7 @@ type Diagnostic struct {
 	Field string `json:"field,omitempty"`
 }
 
-// StartSessionParams starts a session. Exactly one of Launch and Command is set.
+// StartSessionParams starts a session. Exactly one of Launch, Command and Outside is set.
 type StartSessionParams struct {
 	// ID is made by the client; starting the same ID twice is the same session.
 	ID     string `json:"id"`
@@ -152,6 +154,10 @@ type StartSessionParams struct {
 	// ShowsErrors: the client shows the error of a session that fails, which session/didChange
 	// tells, with what to do about it; its debugger need not show it too.
 	ShowsErrors bool `json:"showsErrors,omitempty"`
+	// Outside: the editor starts the program itself, on the workstation, for its debugger can't be
+	// moved nor told another command line. It gives the program the variables of session/environment
+	// and tells its process by session/join. The sandbox is of mode loopback.
+	Outside bool `json:"outside,omitempty"`
 	// WorkDoneToken asks for $/progress.
 	WorkDoneToken ProgressToken `json:"workDoneToken,omitempty"`
 }
@@ -270,6 +276,8 @@ type SessionInfo struct {
 type ExposedPort struct {
 	Port      int `json:"port"`
 	LocalPort int `json:"localPort"`
+	// Listening: the program listens, so that its debugger can attach.
+	Listening bool `json:"listening,omitempty"`
 }
 
 // Carrier is a way through the API server to the agent.
@@ -321,6 +329,25 @@ type Traffic struct {
 	Active   int64 `json:"active"`
 	BytesIn  int64 `json:"bytesIn"`
 	BytesOut int64 `json:"bytesOut"`
+}
+
+// SessionEnvironmentParams asks for the environment of a program that is to be started.
+type SessionEnvironmentParams struct {
+	ID string `json:"id"`
+	// Env are the user's own variables for the program; null removes one. They come before the pod's.
+	Env map[string]*string `json:"env,omitempty"`
+}
+
+// SessionEnvironmentResult is how the program's environment is to differ from the server's own.
+type SessionEnvironmentResult struct {
+	// Env are the variables to set; null removes one.
+	Env map[string]*string `json:"env"`
+}
+
+// JoinSessionParams names a process of this user on the workstation.
+type JoinSessionParams struct {
+	ID        string `json:"id"`
+	ProcessID int    `json:"processId"`
 }
 
 // ListSessionsResult answers session/list.

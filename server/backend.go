@@ -31,6 +31,8 @@ type Backend interface {
 	Resolve(ctx context.Context, params *protocol.ResolveSessionParams) (*protocol.ResolveSessionResult, error)
 	Preflight(ctx context.Context, params *protocol.PreflightParams) ([]protocol.Diagnostic, error)
 	Start(ctx context.Context, params *protocol.StartSessionParams, listener Listener) (*protocol.StartSessionResult, error)
+	Environment(ctx context.Context, id string, user map[string]*string) (map[string]*string, error)
+	Join(ctx context.Context, id string, processID int) error
 	Stop(ctx context.Context, id string) (protocol.SessionInfo, error)
 	Restart(ctx context.Context, id string) error
 	Sessions() []protocol.SessionInfo

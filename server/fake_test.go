@@ -118,6 +118,14 @@ func (b *backend) Start(ctx context.Context, p *protocol.StartSessionParams, l s
 	return &protocol.StartSessionResult{Session: session(p.ID, protocol.StateStarting)}, b.called("start %s", p.ID)
 }
 
+func (b *backend) Environment(_ context.Context, id string, user map[string]*string) (map[string]*string, error) {
+	return user, b.called("environment %s", id)
+}
+
+func (b *backend) Join(_ context.Context, id string, processID int) error {
+	return b.called("join %s %d", id, processID)
+}
+
 func (b *backend) Stop(_ context.Context, id string) (protocol.SessionInfo, error) {
 	return session(id, protocol.StateEnded), b.called("stop %s", id)
 }

@@ -88,6 +88,15 @@ func (s *server) StartSession(ctx context.Context, p *protocol.StartSessionParam
 	return result, nil
 }
 
+func (s *server) SessionEnvironment(ctx context.Context, p *protocol.SessionEnvironmentParams) (*protocol.SessionEnvironmentResult, error) {
+	env, err := s.backend.Environment(ctx, p.ID, p.Env)
+	return &protocol.SessionEnvironmentResult{Env: env}, err
+}
+
+func (s *server) JoinSession(ctx context.Context, p *protocol.JoinSessionParams) (*protocol.Empty, error) {
+	return &protocol.Empty{}, s.backend.Join(ctx, p.ID, p.ProcessID)
+}
+
 func (s *server) StopSession(ctx context.Context, p *protocol.SessionParams) (*protocol.StopSessionResult, error) {
 	info, err := s.backend.Stop(ctx, p.ID)
 	return &protocol.StopSessionResult{Session: info}, err

@@ -34,6 +34,8 @@ var methods = []struct {
 	{gen.MethodResolveSession, `{"target":{"service":"cart"},"launch":{"type":"go"}}`, "resolve cart", `{"kind":"debug","launch":{"type":"go"}}`},
 	{gen.MethodPreflight, `{"target":{"service":"cart"}}`, "preflight", `{"diagnostics":[]}`},
 	{gen.MethodStartSession, `{"id":"a","target":{"service":"cart"}}`, "start a", `{"session":{"id":"a","kind":"debug","target":{"service":""},"state":"starting","reason":"it is starting"}}`},
+	{gen.MethodSessionEnvironment, `{"id":"a","env":{"A":"1","B":null}}`, "environment a", `{"env":{"A":"1","B":null}}`},
+	{gen.MethodJoinSession, `{"id":"a","processId":7}`, "join a 7", `{}`},
 	{gen.MethodStopSession, `{"id":"a"}`, "stop a", `{"session":{"id":"a","kind":"debug","target":{"service":""},"state":"ended","reason":"it is ended"}}`},
 	{gen.MethodRestartSession, `{"id":"a"}`, "restart a", `{}`},
 	{gen.MethodListSessions, ``, "", `{"sessions":[]}`},

@@ -174,6 +174,19 @@ func MergeEnvironment(workstation, pod, extra []string, user map[string]*string)
 	return podVariables(workstation, pod, extra, user).apply(workstation)
 }
 
+// Variables is how the environment of a debuggee differs from the workstation's: what to
+// set, and nil for what to take out. User variables are as in MergeEnvironment.
+func Variables(workstation, pod, extra []string, user map[string]*string) map[string]*string {
+	changes := podVariables(workstation, pod, extra, user)
+	for name, value := range changes {
+		is, set := findEnv(workstation, name)
+		if value == nil && !set || value != nil && set && *value == is {
+			delete(changes, name)
+		}
+	}
+	return changes
+}
+
 // getEnv gives the last value of a name.
 func getEnv(env []string, name string) string {
 	value, _ := findEnv(env, name)

@@ -120,3 +120,18 @@ func TestCaptureMarkComesAfterTheOutput(t *testing.T) {
 		t.Errorf("got %q", all.String())
 	}
 }
+
+func TestVariablesAreOnlyWhatDiffers(t *testing.T) {
+	one := "1"
+	got := Variables([]string{"PATH=/bin", "SAME=x", "http_proxy=corp", "MINE=0"}, []string{"PATH=/app", "SAME=x", "CURRENCY=EUR"},
+		[]string{"http_proxy", "no_such"}, map[string]*string{"MINE": &one, "NONE": nil})
+	want := map[string]string{"CURRENCY": "EUR", "MINE": "1"}
+	for name, value := range want {
+		if got[name] == nil || *got[name] != value {
+			t.Errorf("%s: got %v, want %q", name, got[name], value)
+		}
+	}
+	if value, there := got["http_proxy"]; !there || value != nil || len(got) != len(want)+1 {
+		t.Errorf("got %v", got)
+	}
+}

@@ -46,6 +46,9 @@ func NewLaunched(launch json.RawMessage, folder string, host Host) (*Launched, e
 	return &Launched{host: host, done: make(chan struct{})}, nil
 }
 
+// NewOutside is the debugger of a program that the editor starts by itself, on the workstation.
+func NewOutside(host Host) *Launched { return &Launched{host: host, done: make(chan struct{})} }
+
 // Endpoint is nil: the editor speaks DAP with its own adapter.
 func (l *Launched) Endpoint() *protocol.Endpoint { return nil }
 

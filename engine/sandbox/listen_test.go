@@ -90,6 +90,32 @@ func TestWatchSeesTheSessionsListener(t *testing.T) {
 	}
 }
 
+// A debugger of an IDE starts its program itself; the process and its children are taken in.
+func TestAdoptedProcessesListenersAreTheSessions(t *testing.T) {
+	b := newTestSandbox(t, Config{})
+	other := newTestSandbox(t, Config{}) // stands for whoever has started the program
+	port := freePort(t)
+	p, err := other.Start(t.Context(), helperCommand("childlisten 127.0.0.1:"+strconv.Itoa(port), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	states := b.WatchListen(t.Context(), port)
+	await(t, states, "foreign listener", func(l Listening) bool { return l.Taken && l.PID == 0 })
+	if err := b.Adopt(p.PID()); err != nil {
+		t.Fatal(err)
+	}
+	await(t, states, "adopted listener", func(l Listening) bool { return l.PID != 0 && !l.Taken })
+	if err := p.End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	await(t, states, "no listener", func(l Listening) bool { return l.PID == 0 })
+	for _, pid := range []int{p.PID(), 0, -1, 1, os.Getpid()} {
+		if err := b.Adopt(pid); err == nil {
+			t.Errorf("process %d is adopted", pid)
+		}
+	}
+}
+
 func TestWatchTellsAForeignListener(t *testing.T) {
 	b := newTestSandbox(t, Config{})
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 )
 
@@ -21,6 +22,10 @@ type loopback struct {
 	reason string
 	// files are the pod's, nil until it is known.
 	files atomic.Pointer[podTree]
+
+	adopting sync.Mutex
+	// adopted are the processes that somebody else has started.
+	adopted []processID
 }
 
 // NewLoopback makes a sandbox of mode loopback.
@@ -34,7 +39,7 @@ func NewLoopback(ctx context.Context, cfg Config, log *slog.Logger) (Sandbox, er
 
 func newLoopback(ctx context.Context, cfg Config, log *slog.Logger) (*loopback, error) {
 	b := &loopback{base: newBase(log), dir: cfg.Dir}
-	b.ports = newPortWatch(newPortFinder(), b.pids)
+	b.ports = newPortWatch(newPortFinder(), b.processes)
 	out, err := newOutbound(ctx, cfg, b.log)
 	if err != nil {
 		return nil, err
@@ -107,6 +112,34 @@ func (b *loopback) Start(ctx context.Context, cmd Command) (Process, error) {
 		return nil, err
 	}
 	return b.launch(ctx, b.super, path, cmd)
+}
+
+// Adopt takes a process in whose listeners are the session's from now on.
+func (b *loopback) Adopt(pid int) error {
+	if err := b.open(); err != nil {
+		return err
+	}
+	id, err := ownProcess(pid)
+	if err != nil {
+		return err
+	}
+	b.adopting.Lock()
+	b.adopted = append(b.adopted, id)
+	b.adopting.Unlock()
+	b.ports.kick()
+	return nil
+}
+
+// processes are the session's, also those that it has not started.
+func (b *loopback) processes() []int {
+	pids := b.pids()
+	b.adopting.Lock()
+	adopted := b.adopted
+	b.adopting.Unlock()
+	for _, root := range adopted {
+		pids = append(pids, withChildren(root)...)
+	}
+	return pids
 }
 
 // Expose: the listeners are the workstation's own.

@@ -242,6 +242,11 @@ var notThePods = []string{
 }
 
 // Environ names the pod, as the kubelet does.
+// Adopt: a process can't be moved into namespaces.
+func (n *namespaces) Adopt(pid int) error {
+	return fmt.Errorf("process %d runs outside, and a running process can't be moved into mode %s", pid, ModeNamespaces)
+}
+
 func (n *namespaces) Environ() []string {
 	var environ []string
 	for _, name := range notThePods {

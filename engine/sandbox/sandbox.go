@@ -129,6 +129,9 @@ type Sandbox interface {
 	// Environ gives what this mode adds to a debuggee's environment (proxy variables,
 	// RootVariable). A name alone takes the workstation's variable out, as the pod does not have it.
 	Environ() []string
+	// Adopt makes a process that somebody else has started, with all that it starts, one of the
+	// session's. It is not ended with the sandbox. Only mode loopback can.
+	Adopt(pid int) error
 	// Dial connects to a listener of the session's tree; source is the caller's address, shown where the mode can.
 	Dial(ctx context.Context, source netip.AddrPort, port int) (net.Conn, error)
 	// Expose makes a listener of the session's tree on its 127.0.0.1 reachable for this

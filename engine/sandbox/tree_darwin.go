@@ -76,3 +76,12 @@ func running(tree []processID) []processID {
 	}
 	return kept
 }
+
+// processNow names the process of a number that runs now.
+func processNow(pid int) (processID, bool) {
+	now, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
+	if err != nil || now.Proc.P_stat == stateZombie {
+		return processID{}, false
+	}
+	return darwinProcess(now), true
+}

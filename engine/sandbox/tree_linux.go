@@ -151,3 +151,9 @@ func filterProcesses(tree []processID, keep func(processID) bool) []processID {
 	}
 	return kept
 }
+
+// processNow names the process of a number that runs now.
+func processNow(pid int) (processID, bool) {
+	id, _, ok := processStat(pid)
+	return id, ok && id.state != 'Z' && id.state != 'X'
+}

@@ -11,29 +11,31 @@ import (
 
 // The methods by their names on the wire.
 const (
-	MethodInitialize        = "initialize"
-	MethodInitialized       = "initialized"
-	MethodShutdown          = "shutdown"
-	MethodExit              = "exit"
-	MethodListContexts      = "cluster/contexts"
-	MethodListNamespaces    = "cluster/namespaces"
-	MethodListServices      = "cluster/services"
-	MethodEndIntercept      = "cluster/endIntercept"
-	MethodOperatorStatus    = "operator/status"
-	MethodInstallOperator   = "operator/install"
-	MethodUninstallOperator = "operator/uninstall"
-	MethodSuggestSession    = "session/suggest"
-	MethodResolveSession    = "session/resolve"
-	MethodPreflight         = "session/preflight"
-	MethodStartSession      = "session/start"
-	MethodStopSession       = "session/stop"
-	MethodRestartSession    = "session/restart"
-	MethodListSessions      = "session/list"
-	MethodSessionTraffic    = "session/traffic"
-	MethodSessionDidChange  = "session/didChange"
-	MethodSessionOutput     = "session/output"
-	MethodProgress          = "$/progress"
-	MethodLogMessage        = "window/logMessage"
+	MethodInitialize         = "initialize"
+	MethodInitialized        = "initialized"
+	MethodShutdown           = "shutdown"
+	MethodExit               = "exit"
+	MethodListContexts       = "cluster/contexts"
+	MethodListNamespaces     = "cluster/namespaces"
+	MethodListServices       = "cluster/services"
+	MethodEndIntercept       = "cluster/endIntercept"
+	MethodOperatorStatus     = "operator/status"
+	MethodInstallOperator    = "operator/install"
+	MethodUninstallOperator  = "operator/uninstall"
+	MethodSuggestSession     = "session/suggest"
+	MethodResolveSession     = "session/resolve"
+	MethodPreflight          = "session/preflight"
+	MethodStartSession       = "session/start"
+	MethodSessionEnvironment = "session/environment"
+	MethodJoinSession        = "session/join"
+	MethodStopSession        = "session/stop"
+	MethodRestartSession     = "session/restart"
+	MethodListSessions       = "session/list"
+	MethodSessionTraffic     = "session/traffic"
+	MethodSessionDidChange   = "session/didChange"
+	MethodSessionOutput      = "session/output"
+	MethodProgress           = "$/progress"
+	MethodLogMessage         = "window/logMessage"
 )
 
 // DispatchServer calls the method of impl that a message names. An unknown method
@@ -130,6 +132,18 @@ func DispatchServer(ctx context.Context, impl protocol.Server, method string, pa
 			return nil, err
 		}
 		return impl.StartSession(ctx, &p)
+	case MethodSessionEnvironment:
+		var p protocol.SessionEnvironmentParams
+		if err := decode(method, params, &p); err != nil {
+			return nil, err
+		}
+		return impl.SessionEnvironment(ctx, &p)
+	case MethodJoinSession:
+		var p protocol.JoinSessionParams
+		if err := decode(method, params, &p); err != nil {
+			return nil, err
+		}
+		return impl.JoinSession(ctx, &p)
 	case MethodStopSession:
 		var p protocol.SessionParams
 		if err := decode(method, params, &p); err != nil {
@@ -285,6 +299,24 @@ func (c ServerCaller) Preflight(ctx context.Context, params *protocol.PreflightP
 func (c ServerCaller) StartSession(ctx context.Context, params *protocol.StartSessionParams) (*protocol.StartSessionResult, error) {
 	var result protocol.StartSessionResult
 	if err := c.Conn.Call(ctx, MethodStartSession, params, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// SessionEnvironment calls session/environment.
+func (c ServerCaller) SessionEnvironment(ctx context.Context, params *protocol.SessionEnvironmentParams) (*protocol.SessionEnvironmentResult, error) {
+	var result protocol.SessionEnvironmentResult
+	if err := c.Conn.Call(ctx, MethodSessionEnvironment, params, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// JoinSession calls session/join.
+func (c ServerCaller) JoinSession(ctx context.Context, params *protocol.JoinSessionParams) (*protocol.Empty, error) {
+	var result protocol.Empty
+	if err := c.Conn.Call(ctx, MethodJoinSession, params, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil

@@ -198,6 +198,8 @@ export interface ErrorData {
 export interface ExposedPort {
   port: number;
   localPort: number;
+  /** listening: the program listens, so that its debugger can attach. */
+  listening?: boolean;
 }
 
 /** Fix is what the user can do about an error. */
@@ -270,8 +272,14 @@ export interface InterceptInfo {
   mine: boolean;
 }
 
+/** JoinSessionParams names a process of this user on the workstation. */
+export interface JoinSessionParams {
+  id: string;
+  processId: number;
+}
+
 /** Kind tells what a session runs. */
-export type Kind = "debug" | "process";
+export type Kind = "debug" | "process" | "outside";
 
 /** KubeContext is a context of the kubeconfig. */
 export interface KubeContext {
@@ -477,6 +485,19 @@ export interface ServicePort {
   resolvedPort?: number;
 }
 
+/** SessionEnvironmentParams asks for the environment of a program that is to be started. */
+export interface SessionEnvironmentParams {
+  id: string;
+  /** env are the user's own variables for the program; null removes one. They come before the pod's. */
+  env?: Record<string, string | null>;
+}
+
+/** SessionEnvironmentResult is how the program's environment is to differ from the server's own. */
+export interface SessionEnvironmentResult {
+  /** env are the variables to set; null removes one. */
+  env: Record<string, string | null>;
+}
+
 /** SessionInfo is the state of a session. */
 export interface SessionInfo {
   id: string;
@@ -531,7 +552,7 @@ export interface StageTime {
   endedMillis?: number;
 }
 
-/** StartSessionParams starts a session. Exactly one of Launch and Command is set. */
+/** StartSessionParams starts a session. Exactly one of Launch, Command and Outside is set. */
 export interface StartSessionParams {
   /** id is made by the client; starting the same ID twice is the same session. */
   id: string;
@@ -546,6 +567,10 @@ export interface StartSessionParams {
    * showsErrors: the client shows the error of a session that fails, which session/didChange tells, with what to do about it; its debugger need not show it too.
    */
   showsErrors?: boolean;
+  /**
+   * outside: the editor starts the program itself, on the workstation, for its debugger can't be moved nor told another command line. It gives the program the variables of session/environment and tells its process by session/join. The sandbox is of mode loopback.
+   */
+  outside?: boolean;
   /** workDoneToken asks for $/progress. */
   workDoneToken?: ProgressToken;
 }
@@ -691,6 +716,14 @@ export interface ServerMethods {
    * StartSession starts a session: intercept, sandbox and debugger. It is idempotent by ID. It answers when the intercept is accepted and the DAP endpoint listens; session/didChange tells the rest. Cancelling the request ends the session.
    */
   "session/start": { params: StartSessionParams; result: StartSessionResult };
+  /**
+   * SessionEnvironment waits until the session has become the pod, and tells the environment for a program that the editor starts itself.
+   */
+  "session/environment": { params: SessionEnvironmentParams; result: SessionEnvironmentResult };
+  /**
+   * JoinSession makes a process that the editor has started one of a session that was started with "outside", together with all that it starts: calls go to where they listen. The process stays the editor's; the session ends with session/stop.
+   */
+  "session/join": { params: JoinSessionParams; result: Empty };
   /**
    * StopSession ends a session and answers with its receipt when the Service is back. Stopping an ended session answers with the same receipt again.
    */

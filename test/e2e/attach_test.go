@@ -97,7 +97,7 @@ func TestDebuggerOfJavaAttachesToTheProgramInThePod(t *testing.T) {
 		t.Fatalf("exposed: %+v", info.Exposed)
 	}
 	err = cluster.Wait(ctx, "the program to wait for its debugger", func() (bool, error) {
-		return strings.Contains(e.Output("java"), "Listening for transport"), nil
+		return e.Session("java").Exposed[0].Listening, nil
 	})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, e.Output("java"))

@@ -37,8 +37,12 @@ func newRooms(kubeconfig *cluster.Kubeconfig, former *former, folder string, ter
 			if err != nil {
 				return nil, err
 			}
+			mode := askedMode()
+			if cfg.Outside {
+				mode = sandbox.ModeLoopback
+			}
 			box, err := sandbox.New(ctx, sandbox.Config{
-				Dir: cfg.Dir, Cluster: cfg.Link, Mode: askedMode(), Forwards: forwards,
+				Dir: cfg.Dir, Cluster: cfg.Link, Mode: mode, Forwards: forwards,
 				Debuggee: func(ctx context.Context, own, extra, keep []string) ([]string, error) {
 					pod, err := cfg.Environment(ctx)
 					return debug.KeepEnvironment(own, pod, extra, keep), err
@@ -47,7 +51,7 @@ func newRooms(kubeconfig *cluster.Kubeconfig, former *former, folder string, ter
 			if err != nil {
 				return nil, protocol.Errorf(protocol.CodeSandboxFailed, "the sandbox can't be made: %w", err)
 			}
-			return sandboxRoom{Sandbox: box, dir: cfg.Dir, link: cfg.Link}, nil
+			return sandboxRoom{Sandbox: box, dir: cfg.Dir, link: cfg.Link, environment: cfg.Environment}, nil
 		},
 		Debugger: func(ctx context.Context, cfg engine.DebuggerConfig) (engine.Debugger, error) {
 			return newDebugger(ctx, cfg, cmp.Or(cfg.Folder, folder), terminal, log)
@@ -70,6 +74,9 @@ func newDebugger(_ context.Context, cfg engine.DebuggerConfig, folder string, te
 			return nil, err
 		}
 		return process, nil
+	}
+	if len(cfg.Launch) == 0 {
+		return debug.NewOutside(cfg.Host), nil
 	}
 	if debug.ModeOf(cfg.Launch) == protocol.ModeLauncher {
 		launched, err := debug.NewLaunched(cfg.Launch, folder, cfg.Host)
@@ -154,6 +161,8 @@ type sandboxRoom struct {
 	sandbox.Sandbox
 	dir  string
 	link engine.Link
+	// environment waits for the app's.
+	environment func(ctx context.Context) ([]string, error)
 }
 
 // askedMode is the mode of the sandbox that the user forces.
@@ -205,6 +214,14 @@ func (r sandboxRoom) pod(from *engine.Pod) *sandbox.Pod {
 // the pod is inherited. The address stands for the cluster's resolver.
 func defaultResolvConf(namespace string) []byte {
 	return fmt.Appendf(nil, "search %s.svc.cluster.local svc.cluster.local cluster.local\nnameserver 169.254.77.3\noptions ndots:5\n", namespace)
+}
+
+func (r sandboxRoom) Variables(ctx context.Context, user map[string]*string) (map[string]*string, error) {
+	pod, err := r.environment(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return debug.Variables(os.Environ(), pod, r.Environ(), user), nil
 }
 
 func (r sandboxRoom) Dial(ctx context.Context, source string, port int) (net.Conn, error) {
