@@ -91,6 +91,7 @@ func TestDebugpyChildIsDebuggedBySessionOfItsOwn(t *testing.T) {
 	response := newResponse(request)
 	e.port.send(&response)
 	child := dialEditor(t, &protocol.Endpoint{Network: "tcp", Address: net.JoinHostPort(asked.Configuration.Connect.Host, strconv.Itoa(asked.Configuration.Connect.Port))})
+	child.direct = true
 	child.call("initialize", map[string]any{"clientID": "test", "adapterID": "debugpy"})
 	attached := child.request("attach", raw(t, request, "configuration"))
 	child.event("initialized")

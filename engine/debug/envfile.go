@@ -32,7 +32,7 @@ func envFiles(c *config) {
 		if path == "" {
 			return
 		}
-		data, err := os.ReadFile(path)
+		data, err := readEnvFile(path)
 		if err != nil {
 			c.bad("envFile", "%s: %v", path, cause(err))
 			return
@@ -51,6 +51,23 @@ func envFiles(c *config) {
 	merged.merge(user)
 	c.set("env", merged)
 	delete(c.values, "envFile")
+}
+
+// maxEnvFile is more than an environment can hold (execve(2)).
+const maxEnvFile = 8 << 20
+
+// readEnvFile reads a file, but nothing that has no end.
+func readEnvFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is no file")
+	case info.Size() > maxEnvFile:
+		return nil, fmt.Errorf("it has %d bytes, which no environment can hold", info.Size())
+	}
+	return os.ReadFile(path)
 }
 
 // parseEnvFile reads the usual .env format: NAME=value lines, "export" allowed,

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/kubetunnel/kubetunnel/protocol"
 )
 
 // FuzzEnvFile: a file of a workspace's gives variables with names that an environment can have, or an error.
@@ -30,6 +32,9 @@ func FuzzLaunch(f *testing.F) {
 	f.Add([]byte(`{"type":"go","request":"launch","program":"./cart","env":{"A":"1","B":null},"args":["x"],"cwd":"sub"}`))
 	f.Add([]byte(`{"type":7,"env":[],"envFile":{},"program":null,"args":"x"}`))
 	f.Add([]byte(`[]`))
+	for _, w := range written {
+		f.Add([]byte(w.launch))
+	}
 	f.Fuzz(func(t *testing.T, launch []byte) {
 		c, err := parseConfig(launch, "/workspace")
 		if err != nil {
@@ -46,6 +51,14 @@ func FuzzLaunch(f *testing.F) {
 		after := map[string]any{}
 		if json.Unmarshal(c.raw(), &after) != nil || len(after) != len(before) {
 			t.Errorf("asking has changed %v to %v", before, after)
+		}
+		if a := c.adapter(); a != nil {
+			checkCommon(c, protocol.Target{})
+			a.resolve(c)
+			_ = a.serverPort(c)
+		}
+		if !json.Valid(c.raw()) {
+			t.Errorf("%s is resolved to no JSON: %s", launch, c.raw())
 		}
 	})
 }

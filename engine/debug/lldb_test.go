@@ -99,3 +99,29 @@ func TestMistakesInAnLLDBConfigurationAreToldByTheirField(t *testing.T) {
 		}
 	}
 }
+
+// An editor sends what was written for another debugger: it is translated at the launch too.
+func TestLLDBTranslatesWhatTheEditorSendsAtTheLaunch(t *testing.T) {
+	plain, source := nativeLaunch(t, nil)
+	var named struct{ Program string }
+	if err := json.Unmarshal([]byte(plain), &named); err != nil {
+		t.Fatal(err)
+	}
+	launch, err := json.Marshal(map[string]any{
+		"type": "cppdbg", "request": "launch", "program": named.Program, "MIMode": "gdb", "externalConsole": false,
+		"environment": []any{map[string]string{"name": "FROM_USER", "value": "listed"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSession(t, string(launch), newFakeHost("FROM_POD=pod"), marked(t.Name()))
+	e := dialEditor(t, s.Endpoint())
+	e.initialize()
+	e.launchTo(string(launch), source, nativeLine)
+	e.call("continue", map[string]any{"threadId": e.stopped()})
+	e.event("terminated")
+	e.told("env FROM_POD=pod", "env FROM_USER=listed")
+	e.call("disconnect", map[string]any{})
+	s.waitDone(t)
+	waitTreeGone(t, t.Name())
+}

@@ -69,9 +69,13 @@ func (o *Options) complete() error {
 	}
 	o.Adapter = entry.name
 	checkCommon(c, protocol.Target{})
+	spoken := c.values["type"]
 	entry.resolve(c)
 	if failed := c.failed(); failed != nil {
 		return failed
+	}
+	if spoken != nil {
+		c.values["type"] = spoken // the editor sends what was written, to be translated again
 	}
 	o.base = c
 	return nil

@@ -1,0 +1,44 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/kubetunnel/kubetunnel/server/servertest"
+	"github.com/kubetunnel/kubetunnel/test/cluster"
+)
+
+// An editor that speaks DAP alone has a debugger that nobody here knows, by its command.
+func TestDebuggersThatAreNamedByTheirCommandServeAnyDAPEditor(t *testing.T) {
+	ctx := testContext(t)
+	restored := remember(ctx, t, shop, "cart")
+	d := debuggees["gdb, named by its command"]
+	s := &debugged{debuggee: d, id: "command"}
+	s.path, s.line = breakpointIn(t, filepath.Join(world.Root, d.source))
+	port := freePort(ctx, t)
+	cmd := exec.Command(world.Server, "--kubeconfig", kubeconfig, "dap", "--stdio", "--", os.Getenv("KUBETUNNEL_GDB"), "--interpreter=dap") //nolint:gosec // our own
+	cmd.Stderr = cluster.Lines(func(s string) { t.Log(s) })
+	var err error
+	if s.Debugger, err = servertest.StartDAP(cmd); err != nil {
+		t.Fatal(err)
+	}
+	launch := map[string]any{
+		"request": "launch", "program": compile(ctx, t, "g++", "-g", "-O0", s.path), "adapterEnv": "whole", "env": map[string]string{"LISTEN": listenOn(port)},
+		"kubetunnel": map[string]any{"namespace": shop, "service": "cart", "localPort": port},
+	}
+	if err := s.Launch(ctx, launch, s.path, s.line); err != nil {
+		t.Fatal(err)
+	}
+	s.stopAtCall(ctx, t)
+	if err := s.Disconnect(ctx, false); err != nil {
+		t.Error(err)
+	}
+	if err := s.WaitExit(); err != nil {
+		t.Errorf("dap: %v", err)
+	}
+	restored()
+	d.waitOrigin(ctx, t)
+	waitNothingLeft(ctx, t, shop)
+}
