@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -136,8 +137,10 @@ func bareDelve(ctx context.Context, t *testing.T, folder string) (env []string, 
 
 // transcript is what an adapter has said.
 type transcript struct {
-	answers, events []string
-	terminated      bool
+	// answers are by the number of the request: an adapter may answer launch before or after what follows it.
+	answers    map[int]string
+	events     []string
+	terminated bool
 	// output are the texts of output events by category. How an adapter cuts them into events varies.
 	output map[string]string
 }
@@ -153,42 +156,51 @@ func (c conformance) play(ctx context.Context, t *testing.T, name string, env ..
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, out.String(), stderr.String())
 	}
-	got := transcript{output: map[string]string{}}
+	got := transcript{answers: map[int]string{}, output: map[string]string{}}
 	for line := range strings.Lines(out.String()) {
 		var said struct {
+			Number  int
 			Step    string
 			Message map[string]any
 		}
 		if err := json.Unmarshal([]byte(line), &said); err != nil {
 			t.Fatalf("%v: %s", err, line)
 		}
-		c.take(t, &got, said.Step, said.Message)
+		if said.Message["type"] == "response" {
+			got.answers[said.Number] += said.Step + " " + c.text(t, said.Message)
+			continue
+		}
+		c.take(t, &got, said.Message)
 	}
 	return got
 }
 
-// take sorts one message in. Numbers of messages are ours, since we add events.
-func (c conformance) take(t *testing.T, into *transcript, step string, m map[string]any) {
+// text is a message without its numbers, which are ours since we add events, and what varies.
+func (c conformance) text(t *testing.T, m map[string]any) string {
+	t.Helper()
 	delete(m, "seq")
 	delete(m, "request_seq")
-	if body, ok := m["body"].(map[string]any); ok && m["event"] == "output" {
-		category, text := fmt.Sprint(body["category"]), fmt.Sprint(body["output"])
-		switch {
-		case category == "console" && strings.HasPrefix(text, "KubeTunnel is "): // our own
-		case category == "stderr": // an adapter's own complaints, which we show; without us they are nowhere
-		default:
-			into.output[category] += c.same(text)
+	return c.same(toJSON(t, m))
+}
+
+// take sorts in what the adapter says by itself.
+func (c conformance) take(t *testing.T, into *transcript, m map[string]any) {
+	t.Helper()
+	body, ok := m["body"].(map[string]any)
+	if !ok || m["event"] != "output" {
+		if into.terminated {
+			return // an adapter's farewell; a session that has ended has no adapter any more
 		}
+		into.events = append(into.events, c.text(t, m))
+		into.terminated = m["event"] == "terminated"
 		return
 	}
-	text := c.same(toJSON(t, m))
+	category, text := fmt.Sprint(body["category"]), fmt.Sprint(body["output"])
 	switch {
-	case m["type"] == "response":
-		into.answers = append(into.answers, step+" "+text)
-	case into.terminated: // an adapter's farewell; a session that has ended has no adapter any more
+	case category == "console" && strings.HasPrefix(text, "KubeTunnel is "): // our own
+	case category == "stderr": // an adapter's own complaints, which we show; without us they are nowhere
 	default:
-		into.events = append(into.events, text)
-		into.terminated = m["event"] == "terminated"
+		into.output[category] += c.same(text)
 	}
 }
 
@@ -202,7 +214,10 @@ func (c conformance) same(text string) string {
 
 func (t transcript) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "answers:\n%s\nevents:\n%s\noutput:\n", strings.Join(t.answers, "\n"), strings.Join(t.events, "\n"))
+	for _, number := range slices.Sorted(maps.Keys(t.answers)) {
+		fmt.Fprintf(&b, "answer %d: %s\n", number, t.answers[number])
+	}
+	fmt.Fprintf(&b, "events:\n%s\noutput:\n", strings.Join(t.events, "\n"))
 	for _, category := range []string{"console", "important", "stdout", "telemetry"} {
 		fmt.Fprintf(&b, "%s: %q\n", category, t.output[category])
 	}

@@ -1,8 +1,9 @@
 // Has VS Code's client for tests of debug adapters play a script of requests, and prints
-// all that the adapter says, in its order: {"step", "message"} a line. The adapter is a
-// command in ADAPTER, as JSON, or listens at PORT. The SCRIPT is a JSON file; VALUES, as JSON, go in for "$NAME".
+// all that the adapter says, in its order: {"message"} a line, and with an answer "number" and
+// "step" of what it answers. The adapter is a command in ADAPTER, as JSON, or listens at PORT.
+// The SCRIPT is a JSON file; VALUES, as JSON, go in for "$NAME".
 //
-// A step is {"request", "arguments", "await": events, "save": {NAME: path in the body}},.
+// A step is {"request", "arguments", "await": events, "save": {NAME: path in the body}}.
 'use strict';
 const fs = require('fs');
 const cp = require('child_process');
@@ -11,7 +12,7 @@ const { DebugClient } = require('@vscode/debugadapter-testsupport');
 class Recorder extends DebugClient {
   constructor() {
     super('', '', '');
-    this.step = '';
+    this.steps = {};
     this.ended = new Promise((resolve) => (this.end = resolve));
   }
 
@@ -29,7 +30,8 @@ class Recorder extends DebugClient {
 
   dispatch(body) {
     const message = JSON.parse(body);
-    console.log(JSON.stringify({ step: this.step, message }));
+    const number = message.request_seq;
+    console.log(JSON.stringify({ number, step: this.steps[number], message }));
     if (message.type === 'request') {
       // As an editor that has no terminal.
       const answer = JSON.stringify({ seq: this.sequence++, type: 'response', request_seq: message.seq, command: message.command, success: false, message: 'not supported' });
@@ -41,7 +43,7 @@ class Recorder extends DebugClient {
 
   // play plays one step. The answer is recorded when it is heard, so a refusal is no error.
   async play({ request, arguments: args, await: events = [] }) {
-    this.step = request;
+    this.steps[this.sequence] = request;
     const awaited = events.map((event) => this.hears(event));
     const answer = new Promise((resolve) => this.doSend(request, args, resolve));
     await Promise.all(awaited);
