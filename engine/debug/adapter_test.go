@@ -97,8 +97,12 @@ func (a *fakeAdapter) serve(m *message) int {
 		a.event("initialized", `{}`)
 	case "disconnect":
 		a.say("disconnect " + string(m.get("arguments")))
-		if a.mode == "stubborn" {
+		switch a.mode {
+		case "stubborn":
 			return -1
+		case "halting":
+			a.event("stopped", `{"reason":"pause"}`)
+			a.say("halted")
 		}
 		a.answer(m, `{}`)
 		return 0

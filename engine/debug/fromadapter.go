@@ -88,6 +88,10 @@ func (p *proxy) adapterEvent(m *message) {
 			p.ending = true
 			p.awaitGoodbye()
 		}
+	case "stopped":
+		if p.ending {
+			return // Delve halts what it ends; an editor that restarts would take it for the next process
+		}
 	case "capabilities":
 		var body struct {
 			Capabilities json.RawMessage `json:"capabilities"`

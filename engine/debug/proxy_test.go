@@ -311,6 +311,17 @@ func TestProxyDisconnectEndsTheDebuggee(t *testing.T) {
 	e.says(`disconnect {"terminateDebuggee":true}`)
 }
 
+func TestProxyStopOnTheWayToTheEndIsNotTold(t *testing.T) {
+	_, e := started(t, "halting", newFakeHost())
+	e.call("disconnect", map[string]any{"restart": true})
+	e.says("halted")
+	for _, m := range e.got {
+		if m.event == "stopped" {
+			t.Errorf("the editor was told %s", m.raw)
+		}
+	}
+}
+
 func TestProxyStubbornAdapterIsEnded(t *testing.T) {
 	s, e := started(t, "stubborn", newFakeHost())
 	e.request("disconnect", nil)
