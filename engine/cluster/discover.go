@@ -37,6 +37,9 @@ func (c *Client) Namespaces(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
+// theirs are the objects that the operator has not made: an origin Service is nobody's target.
+var theirs = metav1.ListOptions{LabelSelector: v1alpha1.LabelManagedBy + "!=" + v1alpha1.ManagedBy}
+
 // inventory is what a namespace's Services are told from.
 type inventory struct {
 	services   []corev1.Service
@@ -69,7 +72,7 @@ func (c *Client) takeInventory(ctx context.Context, namespace string) (*inventor
 	inv := &inventory{}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		list, err := c.kube.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
+		list, err := c.kube.CoreV1().Services(namespace).List(ctx, theirs)
 		if err != nil {
 			return c.explain(err, access{verb: "list", resource: "services", namespace: namespace})
 		}

@@ -239,7 +239,7 @@ func (s *Survey) judgeMissing(ctx context.Context, c *Client) {
 		return
 	}
 	fix := protocol.Fix{Title: "Choose one that is there", Command: "kubectl --context " + c.context + " -n " + ns + " get services"}
-	if list, err := c.kube.CoreV1().Services(ns).List(ctx, metav1.ListOptions{}); err == nil {
+	if list, err := c.kube.CoreV1().Services(ns).List(ctx, theirs); err == nil {
 		var names []string
 		for i := range list.Items {
 			names = append(names, list.Items[i].Name)

@@ -24,6 +24,9 @@ func TestSecondSessionOnAServiceIsRefusedAndHarmless(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range services.Services {
+		if strings.HasSuffix(s.Name, "-origin") {
+			t.Errorf("%s is ours, and listed among the Services", s.Name)
+		}
 		if s.Name == "cart" && (s.Intercept == nil || s.Intercept.User != user || s.Intercept.State != "Live") {
 			t.Errorf("cart is told as %+v", s.Intercept)
 		}
