@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 )
@@ -56,18 +57,18 @@ func envFiles(c *config) {
 // maxEnvFile is more than an environment can hold (execve(2)).
 const maxEnvFile = 8 << 20
 
-// readEnvFile reads a file, but nothing that has no end.
+// readEnvFile reads a file, or a pipe as keepers of secrets give it, but nothing without an end.
 func readEnvFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
+	file, err := os.Open(path)
+	if err != nil {
 		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, errors.New("it is no file")
-	case info.Size() > maxEnvFile:
-		return nil, fmt.Errorf("it has %d bytes, which no environment can hold", info.Size())
 	}
-	return os.ReadFile(path)
+	defer func() { _ = file.Close() }()
+	data, err := io.ReadAll(io.LimitReader(file, maxEnvFile+1))
+	if err == nil && len(data) > maxEnvFile {
+		err = fmt.Errorf("it has more than %d bytes, which no environment can hold", maxEnvFile)
+	}
+	return data, err
 }
 
 // parseEnvFile reads the usual .env format: NAME=value lines, "export" allowed,

@@ -129,7 +129,7 @@ func TestResolveTellsWhatIsWrong(t *testing.T) {
 		{"substitutePath", `{"type":"go","program":"lib","substitutePath":[{"from":"a"}]}`, "launch.substitutePath", `"to"`, protocol.CodeBadLaunch},
 		{"stopOnEntry", `{"type":"go","program":"lib","stopOnEntry":"yes"}`, "launch.stopOnEntry", "true or false", protocol.CodeBadLaunch},
 		{"envFile", `{"type":"go","program":"lib","envFile":"none.env"}`, "launch.envFile", "none.env", protocol.CodeBadLaunch},
-		{"envFile without an end", `{"type":"go","program":"lib","envFile":"/dev/zero"}`, "launch.envFile", "it is no file", protocol.CodeBadLaunch},
+		{"envFile without an end", `{"type":"go","program":"lib","envFile":"/dev/zero"}`, "launch.envFile", "no environment can hold", protocol.CodeBadLaunch},
 		{"dlvToolPath", `{"type":"go","program":"lib","dlvToolPath":"/none/dlv"}`, "launch.type", "dlvToolPath", protocol.CodeAdapterMissing},
 		{"no command", `{"type":"command"}`, "launch.adapter", "is missing", protocol.CodeBadLaunch},
 		{"no such command", `{"type":"lldb","adapter":["no-lldb-dap"]}`, "launch.type", "not in PATH", protocol.CodeAdapterMissing},
