@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubetunnel/kubetunnel/test/cluster"
@@ -95,6 +96,10 @@ func TestDebuggerInEditorsOfOthers(t *testing.T) {
 			ctx := testContext(t)
 			restored := remember(ctx, t, shop, "cart")
 			got := e.run(ctx, t)
+			// The editor knows that it has ended, and so it has: nothing waits for a lease.
+			if left, err := dynamicClient(t).Resource(interceptResource).Namespace(shop).List(ctx, metav1.ListOptions{}); err != nil || len(left.Items) > 0 {
+				t.Errorf("intercepts are left: %v, %v", left, err)
+			}
 			_, line := cartSource(t)
 			zero := 0
 			want := seen{Function: "main.handleCart", Total: "1055", Evaluated: "1055", Line: line, Next: line + 1, Code: &zero}
