@@ -92,6 +92,10 @@ test-faults: test-programs ## faults under load, the quick form of each
 test-debuggers: test-programs ## each debugger, end to end on a real cluster
 	@KUBETUNNEL_TOOLS=$(TOOLS) ./scripts/test-debuggers.sh $(ARGS)
 
+.PHONY: test-vscode
+test-vscode: test-programs ## the VS Code extension's tests, in a real workbench on a real cluster
+	@VERSION=$(VERSION) LDFLAGS='$(LDFLAGS)' KUBETUNNEL_TOOLS=$(TOOLS) ./scripts/test-vscode.sh $(ARGS)
+
 .PHONY: test-chart
 test-chart: test-programs ## the Helm chart's tests, by the real Helm, on a real cluster
 	@./scripts/test-chart.sh $(ARGS)
@@ -110,6 +114,11 @@ parity: test-programs ## what differs between a pod and a session; writes build/
 bench: images $(DELVE) ## measure; writes build/bench.json
 	@go run ./test/bench
 
+VSIX_TARGETS := linux-x64 linux-arm64 darwin-x64 darwin-arm64 win32-x64 win32-arm64
+.PHONY: vsix
+vsix: ## the VS Code extension's packages, one for each system, in build/vsix/
+	@VERSION=$(VERSION) LDFLAGS='$(LDFLAGS)' ./scripts/vsix.sh $(or $(TARGETS),$(VSIX_TARGETS))
+
 FUZZTIME ?= 10s
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME
@@ -118,6 +127,7 @@ fuzz: ## run each fuzz target for FUZZTIME
 .PHONY: generate
 generate: ## write what is generated
 	go generate ./protocol ./operator/api/...
+	node editors/vscode/scripts/manifest.mjs
 	cd test/chart && go run ./generate
 
 .PHONY: clean

@@ -1,0 +1,65 @@
+/** The contract's requests and notifications, typed, over a pair of streams. */
+import { type CancellationToken, createMessageConnection, type MessageConnection, ResponseError, StreamMessageReader, StreamMessageWriter } from "vscode-jsonrpc/node";
+import type { ClientMethods, ErrorData, ServerMethods } from "../../../protocol/gen/protocol";
+
+/** What is answered, and what is not. */
+export type Request = { [M in keyof ServerMethods]: ServerMethods[M]["result"] extends object ? M : never }[keyof ServerMethods];
+export type Notification = Exclude<keyof ServerMethods, Request>;
+
+/** ServerError is what tunnel-server answers when it can't: its number, its words, and what to do. */
+export class ServerError extends Error {
+  constructor(
+    readonly code: number,
+    message: string,
+    readonly data: ErrorData,
+  ) {
+    super(message);
+    this.name = "ServerError";
+  }
+
+  /** As people see it: "KT1201: there is no Service …". */
+  get shown(): string {
+    return this.code > 0 ? `KT${this.code}: ${this.message}` : this.message;
+  }
+}
+
+export class Connection {
+  private readonly rpc: MessageConnection;
+
+  constructor(from: NodeJS.ReadableStream, to: NodeJS.WritableStream) {
+    this.rpc = createMessageConnection(new StreamMessageReader(from), new StreamMessageWriter(to));
+    // The process's end is what counts; a pipe that breaks is only its beginning.
+    this.rpc.onError(() => undefined);
+    this.rpc.onClose(() => this.rpc.dispose());
+  }
+
+  listen(): void {
+    this.rpc.listen();
+  }
+
+  async request<M extends Request>(method: M, params: ServerMethods[M]["params"], token?: CancellationToken): Promise<ServerMethods[M]["result"]> {
+    try {
+      return await (token ? this.rpc.sendRequest<ServerMethods[M]["result"]>(method, params, token) : this.rpc.sendRequest<ServerMethods[M]["result"]>(method, params));
+    } catch (error) {
+      throw numbered(error);
+    }
+  }
+
+  async notify<M extends Notification>(method: M, params: ServerMethods[M]["params"]): Promise<void> {
+    await this.rpc.sendNotification(method, params);
+  }
+
+  on<M extends keyof ClientMethods>(method: M, take: (params: ClientMethods[M]["params"]) => void): void {
+    this.rpc.onNotification(method, take);
+  }
+
+  dispose(): void {
+    this.rpc.dispose();
+  }
+}
+
+function numbered(error: unknown): unknown {
+  if (!(error instanceof ResponseError)) return error;
+  const data = error.data as ErrorData | undefined;
+  return new ServerError(error.code, error.message, data ?? { showUser: false });
+}

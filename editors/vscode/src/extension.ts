@@ -1,0 +1,124 @@
+/** Activation: makes the parts and joins them. Nothing is started, and nothing read, before it is needed. */
+import * as vscode from "vscode";
+import type { SessionInfo, Target } from "../../../protocol/gen/protocol";
+import { AdapterFactory } from "./adapter";
+import { Backend } from "./backend";
+import { Completion } from "./completion";
+import { BlockProvider, ConfigurationProvider, debugType, launchConfigurations } from "./configuration";
+import { Diagnostics, fixCommands } from "./diagnostics";
+import { Output } from "./output";
+import { pickDebug } from "./pick";
+import { Problems } from "./problems";
+import { Sessions } from "./sessions";
+import { showSession, Status } from "./status";
+import { type ClusterNode, ClusterTree, type SessionNode, SessionTree } from "./view";
+
+/** What other extensions, and tests, may ask. */
+export interface API {
+  readonly sessions: readonly SessionInfo[];
+  readonly serverPid: number | undefined;
+  /** What it took to make the parts. */
+  readonly activationMillis: number;
+}
+
+let backend: Backend | undefined;
+
+export function activate(context: vscode.ExtensionContext): API {
+  const began = performance.now();
+  const output = new Output();
+  const server = new Backend(context, output);
+  backend = server;
+  const problems = new Problems(server, output);
+  const sessions = new Sessions(server, output, problems);
+  const cluster = new ClusterTree(server);
+  const own = new SessionTree(sessions);
+  const clusterView = vscode.window.createTreeView("kubetunnel.cluster", { treeDataProvider: cluster, showCollapseAll: true });
+  const { Initial, Dynamic } = vscode.DebugConfigurationProviderTriggerKind;
+  context.subscriptions.push(
+    output,
+    server,
+    sessions,
+    cluster,
+    own,
+    clusterView,
+    cluster.follow(clusterView),
+    sessions.onDidChange(() => void cluster.poll()),
+    vscode.window.createTreeView("kubetunnel.sessions", { treeDataProvider: own }),
+    new Status(sessions),
+    new Diagnostics(server),
+    new Completion(server).register(),
+    fixCommands(),
+    vscode.debug.registerDebugConfigurationProvider(debugType, new ConfigurationProvider(server, problems, "initial"), Initial),
+    vscode.debug.registerDebugConfigurationProvider(debugType, new ConfigurationProvider(server, problems, "dynamic"), Dynamic),
+    vscode.debug.registerDebugConfigurationProvider("*", new BlockProvider(server, problems)),
+    vscode.debug.registerDebugAdapterDescriptorFactory(debugType, new AdapterFactory(server, sessions, problems)),
+    ...commands(server, output, problems, sessions, cluster),
+  );
+  const activationMillis = performance.now() - began;
+  return {
+    activationMillis,
+    get sessions() {
+      return sessions.all;
+    },
+    get serverPid() {
+      return server.pid;
+    },
+  };
+}
+
+function commands(server: Backend, output: Output, problems: Problems, sessions: Sessions, cluster: ClusterTree): vscode.Disposable[] {
+  const command = (name: string, run: (argument: unknown) => unknown): vscode.Disposable => vscode.commands.registerCommand(`kubetunnel.${name}`, run);
+  return [
+    command("debug", () => vscode.debug.startDebugging(openFolder(), { type: debugType, request: "launch", name: "" })),
+    command("debugService", (node) => debugService(server, problems, node as ClusterNode | undefined)),
+    command("stopIntercept", (node) => stopIntercept(server, problems, sessions, cluster, node as ClusterNode | SessionNode | undefined)),
+    command("showSession", (id) => showSession(sessions, typeof id === "string" ? id : undefined)),
+    command("showLog", () => output.show()),
+    command("refresh", () => cluster.refresh()),
+    command("installOperator", (context) => problems.install(contextOf(context))),
+  ];
+}
+
+function contextOf(argument: unknown): string | undefined {
+  if (typeof argument === "string") return argument;
+  const node = argument as ClusterNode | undefined;
+  return node?.kind === "context" ? node.context.name : undefined;
+}
+
+/** The folder of the file that is open, or the first. */
+function openFolder(): vscode.WorkspaceFolder | undefined {
+  const file = vscode.window.activeTextEditor?.document.uri;
+  return (file && vscode.workspace.getWorkspaceFolder(file)) ?? vscode.workspace.workspaceFolders?.[0];
+}
+
+async function debugService(server: Backend, problems: Problems, node: ClusterNode | undefined): Promise<void> {
+  const folder = openFolder();
+  if (node?.kind !== "service") {
+    await vscode.commands.executeCommand("kubetunnel.debug");
+    return;
+  }
+  const { context, service } = node;
+  const target: Target = { ...(context.current ? {} : { context: context.name }), namespace: service.namespace, service: service.name };
+  await problems.guard(async () => {
+    const picked = await pickDebug(server, target, folder, launchConfigurations(folder));
+    if (picked) await vscode.debug.startDebugging(folder, { type: debugType, request: "launch", name: `Debug ${service.name} in cluster`, target, debug: picked.debug });
+  });
+}
+
+async function stopIntercept(server: Backend, problems: Problems, sessions: Sessions, cluster: ClusterTree, node: ClusterNode | SessionNode | undefined): Promise<void> {
+  if (!node || node.kind === "session") {
+    const id = node?.info.id ?? sessions.running[0]?.id;
+    if (id !== undefined) await sessions.stop(id);
+    return;
+  }
+  if (node.kind !== "service") return;
+  const { name, namespace, intercept } = node.service;
+  const own = sessions.running.find((s) => s.intercept !== undefined && s.intercept === intercept?.name);
+  if (own) return sessions.stop(own.id);
+  await problems.guard(() => server.request("cluster/endIntercept", { context: node.context.name, namespace, service: name }));
+  cluster.refresh();
+}
+
+export async function deactivate(): Promise<void> {
+  await backend?.end();
+}

@@ -1,0 +1,165 @@
+/** This window's sessions, as the server tells of them. */
+import * as vscode from "vscode";
+import type { SessionInfo, StartSessionResult, Target } from "../../../protocol/gen/protocol";
+import type { Backend } from "./backend";
+import type { Output } from "./output";
+import type { Problems } from "./problems";
+import { isOver, targetName } from "./words";
+
+/** What a session was started with, to start it once more. */
+export interface Start {
+  folder: vscode.WorkspaceFolder | undefined;
+  name: string;
+  target: Target;
+  launch: unknown;
+}
+
+interface Entry {
+  start: Start;
+  info: SessionInfo;
+  /** Its failure has been told, or whoever has asked for it is told by the answer. */
+  told: boolean;
+}
+
+export class Sessions implements vscode.Disposable {
+  private readonly entries = new Map<string, Entry>();
+  private readonly changed = new vscode.EventEmitter<void>();
+  private readonly subscriptions: vscode.Disposable[];
+  private count = 0;
+
+  readonly onDidChange = this.changed.event;
+
+  constructor(
+    private readonly backend: Backend,
+    private readonly output: Output,
+    private readonly problems: Problems,
+  ) {
+    this.subscriptions = [
+      backend.onSession((info) => this.take(info)),
+      backend.onOutput(({ output: text }) => output.info(text.trimEnd())),
+      backend.onDied(({ how, giveUp }) => this.serverDied(how, giveUp)),
+    ];
+  }
+
+  /** All of them, the newest first. Ended ones stay until the window is closed. */
+  get all(): SessionInfo[] {
+    return [...this.entries.values()].map((e) => e.info).reverse();
+  }
+
+  get running(): SessionInfo[] {
+    return this.all.filter((info) => !isOver(info));
+  }
+
+  /**
+   * Starts a session, or finds the one of that debug session: it is started again by the
+   * editor while its intercept stays. One that is over gives its place to a new one.
+   */
+  async start(debugSession: string, start: Start): Promise<StartSessionResult & { id: string }> {
+    const former = [...this.entries.keys()].reverse().find((id) => id === debugSession || id.startsWith(`${debugSession}.`));
+    const old = former === undefined ? undefined : this.entries.get(former);
+    const id = old && isOver(old.info) ? `${debugSession}.${++this.count}` : (former ?? debugSession);
+    const again = old !== undefined && !isOver(old.info);
+    if (!again) this.entries.set(id, { start, told: true, info: { id, kind: "debug", target: start.target, state: "starting" } });
+    const run = async (token?: vscode.CancellationToken): Promise<StartSessionResult> =>
+      this.backend.request("session/start", { id, target: start.target, launch: start.launch, ...(start.folder ? { folder: start.folder.uri.fsPath } : {}), showsErrors: true, workDoneToken: id }, token);
+    try {
+      const result = again ? await run() : await this.showing(id, start.target, run);
+      const entry = this.entries.get(id);
+      if (entry && !again) {
+        entry.told = false;
+        this.tellFailure(entry);
+      }
+      return { ...result, id };
+    } catch (error) {
+      const entry = this.entries.get(id);
+      if (entry && !isOver(entry.info)) entry.info = { ...entry.info, state: "failed", reason: error instanceof Error ? error.message : String(error) };
+      this.changed.fire();
+      throw error;
+    }
+  }
+
+  /** Shows the stages of a start, which can be cancelled at each of them. */
+  private showing(id: string, target: Target, run: (token: vscode.CancellationToken) => Promise<StartSessionResult>): Promise<StartSessionResult> {
+    return new Promise((resolve, reject) => {
+      void vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: `KubeTunnel: ${targetName(target)}`, cancellable: true }, async (progress, token) => {
+        const listener = this.backend.onProgress(({ token: of, value }) => {
+          if (of === id && value.message) progress.report({ message: value.message });
+        });
+        const cancelled = token.onCancellationRequested(() => void this.stop(id));
+        try {
+          resolve(await run(token));
+          // The editor's debugger goes on; the rest of the stages can still be cancelled here.
+          await this.until(id, (info) => info.state !== "starting");
+        } catch (error) {
+          reject(token.isCancellationRequested ? new vscode.CancellationError() : (error as Error));
+        } finally {
+          listener.dispose();
+          cancelled.dispose();
+        }
+      });
+    });
+  }
+
+  private until(id: string, true_: (info: SessionInfo) => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const check = (): void => {
+        const entry = this.entries.get(id);
+        if (entry && !true_(entry.info)) return;
+        listener.dispose();
+        resolve();
+      };
+      const listener = this.changed.event(check);
+      check();
+    });
+  }
+
+  /** Ends a session; its receipt comes with its last state. */
+  async stop(id: string): Promise<void> {
+    const entry = this.entries.get(id);
+    if (!entry || isOver(entry.info)) return;
+    const result = await this.problems.guard(() => this.backend.request("session/stop", { id }));
+    if (result) this.take(result.session);
+  }
+
+  private take(info: SessionInfo): void {
+    const entry = this.entries.get(info.id);
+    if (!entry || isOver(entry.info)) return;
+    entry.info = info;
+    this.output.session(info);
+    this.changed.fire();
+    this.tellFailure(entry);
+  }
+
+  private tellFailure(entry: Entry): void {
+    const { error, state, target } = entry.info;
+    if (state !== "failed" || entry.told || !error) return;
+    entry.told = true;
+    this.problems.tell({ code: error.code, message: error.message, event: error.data.event, fix: error.data.fix }, [again(entry.start)], target.context);
+  }
+
+  /** Its sandboxes have ended with it; the cluster puts the Services back. */
+  private serverDied(how: string, giveUp: boolean): void {
+    const lost = [...this.entries.values()].filter((e) => !isOver(e.info));
+    for (const entry of lost) {
+      entry.info = { ...entry.info, state: "failed", reason: `tunnel-server ${how}` };
+      entry.told = true;
+      this.output.session(entry.info);
+    }
+    if (lost.length > 0) {
+      const names = lost.map((e) => targetName(e.start.target)).join(", ");
+      const [first] = lost;
+      const text = `tunnel-server ${how}, and with it the session on ${names}. The cluster has put the Service back; your program has ended. ${giveUp ? "" : "The server is started again."}`;
+      this.problems.tell({ code: 0, message: text.trim() }, first && lost.length === 1 ? [again(first.start)] : []);
+    } else if (giveUp) this.problems.tell({ code: 0, message: `tunnel-server ${how}, again and again. It is started once more when it is needed.` });
+    this.changed.fire();
+  }
+
+  dispose(): void {
+    for (const s of this.subscriptions) s.dispose();
+    this.changed.dispose();
+  }
+}
+
+function again({ folder, name, target, launch }: Start): vscode.MessageItem & { run(): unknown } {
+  return { title: "Debug Again", run: () => vscode.debug.startDebugging(folder, { type: "kubetunnel", request: "launch", name, target, debug: launch }) };
+}

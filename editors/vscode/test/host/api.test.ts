@@ -1,0 +1,44 @@
+/** Runs index.ts inside an extension host, with the extension as it is in this folder. */
+import * as assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { after, before, test } from "node:test";
+import { restored, nothingLeft, root } from "../workbench/stage";
+import { Workbench } from "../workbench/workbench";
+
+const workbench = new Workbench();
+const folder = path.join(workbench.folder, "api");
+const cart = path.join(root, "examples", "shop", "cart");
+const target = { namespace: "shop", service: "cart" };
+
+before(async () => {
+  fs.mkdirSync(path.join(folder, ".vscode"), { recursive: true });
+  const configurations = [
+    { name: "Launch", type: "go", request: "launch", program: "${config:shop.program}", preLaunchTask: "note" },
+    { name: "By name", type: "kubetunnel", request: "launch", target, debug: "Launch" },
+    { name: "Unknown name", type: "kubetunnel", request: "launch", target, debug: "Lunch" },
+    { name: "Misspelt", type: "kubetunnel", request: "launch", target: { namespace: "shop", service: "crat" }, debug: { type: "go", request: "launch", program: cart } },
+    { name: "Unfinished", type: "kubetunnel", request: "launch", target: { namespace: "shop", service: "", port: "" }, debug: "" },
+  ];
+  fs.writeFileSync(path.join(folder, ".vscode", "launch.json"), `// A comment, as people have them.\n${JSON.stringify({ version: "0.2.0", configurations, compounds: [{ name: "Both", configurations: ["By name"] }] }, null, 2)}`);
+  fs.writeFileSync(path.join(folder, ".vscode", "tasks.json"), JSON.stringify({ version: "2.0.0", tasks: [{ label: "note", type: "shell", command: "echo done > noted", problemMatcher: [] }] }));
+  fs.writeFileSync(path.join(folder, ".vscode", "settings.json"), JSON.stringify({ "shop.program": cart }));
+  await workbench.start({ "kubetunnel.server.path": path.join(root, "bin", "tunnel-server") });
+});
+after(() => workbench.end());
+
+test("the extension's API tests, in an extension host", async () => {
+  const { code, lines } = await workbench.runInHost(folder, path.join(root, "editors", "vscode"), path.join(root, "editors", "vscode", "build", "host", "index.js"));
+  // VS Code itself says much that is nobody's concern when all is well.
+  for (const line of lines) if (code !== 0 || /^(ok|measured): /.test(line)) console.log(line);
+  const activation = lines.map((line) => /measured: activation (\d+) ms/.exec(line)?.[1]).find((n) => n !== undefined);
+  const bundle = fs.statSync(path.join(root, "editors", "vscode", "dist", "extension.js")).size;
+  const rows = [
+    { name: "activation of the VS Code extension, loading included", value: Number(activation), unit: "ms" },
+    { name: "bundle of the VS Code extension", value: bundle, unit: "B" },
+  ];
+  fs.writeFileSync(path.join(root, "build", "vscode.json"), `${JSON.stringify({ rows }, null, 2)}\n`);
+  assert.equal(code, 0);
+  await restored("cart");
+  await nothingLeft();
+});

@@ -1,0 +1,321 @@
+/** A real VS Code workbench: code-server with the extension's package installed, and a browser as its window. */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as net from "node:net";
+import * as path from "node:path";
+import { test } from "node:test";
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
+import { kubeconfig, root, stageFolder, until } from "./stage";
+
+const entry = process.env.KUBETUNNEL_CODE_SERVER ?? "";
+const vsix = process.env.KUBETUNNEL_VSIX ?? "";
+const pictures = path.join(root, "build", "vscode");
+
+/** What a step may take: the machine may be busy, and a Go program is built. */
+export const patience = 60_000;
+
+export class Workbench {
+  private browser?: Browser;
+  private server?: ChildProcess;
+  private port = 0;
+  private readonly windows: Window[] = [];
+  /** Below the stage's own, which goes also when a run is killed. */
+  readonly folder = fs.mkdtempSync(path.join(stageFolder, "workbench-"));
+
+  /** Starts the server, and installs the extension as a user does. */
+  async start(settings: Record<string, unknown> = {}): Promise<void> {
+    const user = path.join(this.folder, "data", "User");
+    fs.mkdirSync(user, { recursive: true });
+    fs.mkdirSync(path.join(this.folder, "home"));
+    // VS Code asks the user's shell for the environment, and root's sets PATH anew.
+    fs.writeFileSync(path.join(this.folder, "home", ".bash_profile"), `export PATH=${JSON.stringify(process.env.PATH)}\n`);
+    fs.writeFileSync(path.join(this.folder, "config.yaml"), "cert: false\n");
+    fs.writeFileSync(
+      path.join(user, "settings.json"),
+      JSON.stringify({
+        "workbench.startupEditor": "none",
+        "workbench.colorTheme": "Default Dark Modern",
+        "extensions.autoUpdate": false,
+        "extensions.ignoreRecommendations": true,
+        "debug.internalConsoleOptions": "openOnSessionStart",
+        "debug.toolBarLocation": "floating",
+        "git.enabled": false,
+        "security.workspace.trust.enabled": false,
+        "telemetry.telemetryLevel": "off",
+        "workbench.enableExperiments": false,
+        "chat.commandCenter.enabled": false,
+        ...settings,
+      }),
+    );
+    execFileSync(process.execPath, [entry, ...this.places(), "--install-extension", vsix], { env: this.env(), stdio: "pipe" });
+    this.port = await freePort();
+    const log = fs.openSync(path.join(this.folder, "server.log"), "w");
+    this.server = spawn(
+      process.execPath,
+      [entry, ...this.places(), "--bind-addr", `127.0.0.1:${this.port}`, "--auth", "none", "--disable-telemetry", "--disable-update-check", "--disable-workspace-trust", "--disable-getting-started-override"],
+      { env: this.env(), stdio: ["ignore", log, log], detached: true },
+    );
+    await until("code-server", async () => {
+      const answer = await fetch(`http://127.0.0.1:${this.port}/healthz`);
+      if (!answer.ok) throw new Error(String(answer.status));
+    });
+    this.browser = await chromium.launch({
+      executablePath: "/usr/bin/chromium",
+      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    });
+  }
+
+  private places(): string[] {
+    const { folder } = this;
+    return ["--user-data-dir", path.join(folder, "data"), "--extensions-dir", path.join(folder, "ext"), "--config", path.join(folder, "config.yaml"), "--session-socket", path.join(folder, "sess.sock")];
+  }
+
+  /** A developer's environment: kubeconfig, Go with its caches, Delve. */
+  private env(): NodeJS.ProcessEnv {
+    const go = JSON.parse(execFileSync("go", ["env", "-json", "GOCACHE", "GOMODCACHE", "GOPATH"], { encoding: "utf8" })) as Record<string, string>;
+    return { ...process.env, ...go, HOME: path.join(this.folder, "home"), KUBECONFIG: kubeconfig, EXTENSIONS_GALLERY: "{}" };
+  }
+
+  /** Opens a window on a folder, or on a workspace's file. Each has an extension host, and a tunnel-server, of its own. */
+  async open(folder: string, size = { width: 1280, height: 800 }): Promise<Window> {
+    if (!this.browser) throw new Error("not started");
+    const context = await this.browser.newContext({ viewport: size, deviceScaleFactor: 1 });
+    const page = await context.newPage();
+    const window = new Window(page, context, `http://127.0.0.1:${this.port}/?${folder.endsWith(".code-workspace") ? "workspace" : "folder"}=${encodeURIComponent(folder)}`);
+    this.windows.push(window);
+    await window.load();
+    return window;
+  }
+
+  /** Runs a script inside an extension host that has the extension of a folder; the code is 0 when it has passed. */
+  async runInHost(folder: string, extension: string, script: string): Promise<{ code: number; lines: string[] }> {
+    if (!this.browser) throw new Error("not started");
+    const page = await this.browser.newPage();
+    page.setDefaultTimeout(patience);
+    const lines: string[] = [];
+    await page.exposeFunction("codeAutomationLog", (_: string, args: unknown[]) => lines.push(args.map(String).join(" ")));
+    const exit = new Promise<number>((resolve, reject) => {
+      page.exposeFunction("codeAutomationExit", resolve).catch(reject);
+      page.on("close", () => reject(new Error("the page was closed")));
+    });
+    const there = (place: string): string => `vscode-remote://127.0.0.1:${this.port}${place}`;
+    const payload = JSON.stringify([
+      ["extensionDevelopmentPath", there(extension)],
+      ["extensionTestsPath", there(script)],
+    ]);
+    await page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(folder)}&payload=${encodeURIComponent(payload)}`);
+    const code = await exit;
+    await page.close();
+    return { code, lines };
+  }
+
+  /** The processes of tunnel-server that this workbench has. */
+  tunnelServers(): number[] {
+    return processes().filter((p) => (p.line.startsWith(path.join(this.folder, "ext")) || p.line.startsWith(path.join(root, "bin"))) && p.line.includes("--stdio")).map((p) => p.pid);
+  }
+
+  /** A test that tells, when it fails, what was to be seen. */
+  scene(name: string, play: () => Promise<void>): void {
+    test(name, async () => {
+      try {
+        await play();
+      } catch (error) {
+        for (const [i, window] of this.windows.entries()) await window.picture(`failed-${name.replace(/\W+/g, "-").slice(0, 40)}-${i}`).catch(() => undefined);
+        throw error;
+      } finally {
+        for (const window of this.windows.splice(0)) await window.close();
+      }
+    });
+  }
+
+  async end(): Promise<void> {
+    await this.browser?.close();
+    const pid = this.server?.pid;
+    // Extension hosts outlive a closed page: the group ends as a whole.
+    if (pid !== undefined) {
+      process.kill(-pid, "SIGTERM");
+      await until("code-server to end", () => {
+        if (alive(-pid)) throw new Error("it is there");
+      }, 15_000).catch(() => process.kill(-pid, "SIGKILL"));
+    }
+    await until("the tunnel-servers to end", () => {
+      const left = this.tunnelServers();
+      if (left.length > 0) throw new Error(`there are ${left.join(", ")}`);
+    });
+    fs.rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** One window, and what a person does in it. */
+export class Window {
+  constructor(
+    readonly page: Page,
+    private readonly context: BrowserContext,
+    private readonly url: string,
+  ) {
+    page.setDefaultTimeout(patience);
+  }
+
+  async load(): Promise<void> {
+    await this.page.goto(this.url);
+    await this.page.locator(".monaco-workbench .part.editor").waitFor();
+    await this.page.locator(".activitybar [aria-label^=KubeTunnel]").first().waitFor();
+  }
+
+  async close(): Promise<void> {
+    await this.context.close();
+  }
+
+  /** Takes a picture, for the README and for who reads the tests' results. */
+  async picture(name: string): Promise<void> {
+    fs.mkdirSync(pictures, { recursive: true });
+    // Mouse and blinking cursor would be in it.
+    await this.page.mouse.move(200, 15);
+    // What moves comes to rest first, but for what turns for ever.
+    await this.page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a.effect?.getComputedTiming().iterations !== Infinity).map((a) => a.finished.catch(() => undefined))).then(() => undefined));
+    await this.page.screenshot({ path: path.join(pictures, `${name}.png`), caret: "hide" });
+  }
+
+  async openFile(name: string): Promise<void> {
+    await this.quickInput("Control+p", name);
+    await this.page.locator(`.tab.active[data-resource-name="${path.basename(name)}"]`).waitFor();
+  }
+
+  async breakpoint(line: number): Promise<void> {
+    await this.quickInput("Control+g", `:${line}`);
+    await this.page.keyboard.press("F9");
+    await this.page.locator('.glyph-margin-widgets [class*="codicon-debug-breakpoint"]').first().waitFor();
+  }
+
+  /** Types into the quick input, and takes the first that fits. */
+  async quickInput(key: string, text: string): Promise<void> {
+    await this.page.keyboard.press(key);
+    const input = this.page.locator(".quick-input-widget input[type=text]");
+    await input.waitFor();
+    await input.fill(text);
+    const what = /^:(\d+)/.exec(text)?.[1] ?? text.replace(/^(>|debug )/, "");
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: path.basename(what) }).first().waitFor();
+    // It may not have taken the text in when it is shown already.
+    await until("the quick input to take it", async () => {
+      await input.press("Enter", { timeout: 1000 }).catch(() => undefined);
+      await input.waitFor({ state: "hidden", timeout: 2000 });
+    });
+  }
+
+  /** Starts a launch configuration. VS Code lists them once a file of a program is open. */
+  async debug(name: string, file: string): Promise<void> {
+    await this.openFile(file);
+    await this.quickInput("Control+p", `debug ${name}`);
+  }
+
+  async command(title: string): Promise<void> {
+    await this.page.keyboard.press("F1");
+    const input = this.page.locator(".quick-input-widget input[type=text]");
+    await input.waitFor();
+    await input.fill(`>${title}`);
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first().click();
+  }
+
+  /** Chooses from a quick pick that the extension shows. */
+  async choose(text: string): Promise<void> {
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: text }).first().click();
+  }
+
+  /** Chooses from a row's context menu, which does not take a click that comes with its opening. */
+  async menu(row: Locator, text: string): Promise<void> {
+    await row.click({ button: "right" });
+    const item = this.page.locator(".monaco-menu .action-label", { hasText: text });
+    await item.waitFor();
+    await until("the menu to take it", async () => {
+      await item.click({ timeout: 1000 }).catch(() => undefined);
+      await item.waitFor({ state: "hidden", timeout: 1000 });
+    });
+  }
+
+  get status(): Locator {
+    return this.page.locator('.statusbar-item[id="kubetunnel.kubetunnel.kubetunnel.session"]');
+  }
+
+  async state(word: string): Promise<void> {
+    await this.status.filter({ hasText: word }).waitFor();
+  }
+
+  get toolbar(): Locator {
+    return this.page.locator(".debug-toolbar");
+  }
+
+  async stopped(): Promise<void> {
+    await this.page.locator(".codicon-debug-stackframe").first().waitFor();
+  }
+
+  notification(text: string | RegExp): Locator {
+    return this.page.locator(".notification-list-item", { hasText: text }).first();
+  }
+
+  async stop(): Promise<void> {
+    await this.page.keyboard.press("Shift+F5");
+    await this.toolbar.waitFor({ state: "hidden" });
+  }
+}
+
+/** The line of a text in a file. */
+export function lineOf(file: string, text: string): number {
+  const line = fs.readFileSync(file, "utf8").split("\n").findIndex((l) => l.includes(text));
+  if (line < 0) throw new Error(`${file} has no ${text}`);
+  return line + 1;
+}
+
+/** The processes of a Go program of the shop that is debugged. */
+export function debuggees(name: string): number[] {
+  return processes().filter((p) => path.basename(p.line.trim()) === "debuggee" && workingFolder(p.pid) === path.join(root, "examples", "shop", name)).map((p) => p.pid);
+}
+
+/** Whether somebody listens on a port in a process's network. */
+export function listens(pid: number, port: number): boolean {
+  const hex = port.toString(16).toUpperCase().padStart(4, "0");
+  try {
+    return ["tcp", "tcp6"].some((table) => new RegExp(`:${hex} [0-9A-F:]+ 0A `).test(fs.readFileSync(`/proc/${pid}/net/${table}`, "utf8")));
+  } catch {
+    return false; // it has ended
+  }
+}
+
+function workingFolder(pid: number): string {
+  try {
+    return fs.readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return ""; // it has ended
+  }
+}
+
+export function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function processes(): { pid: number; line: string }[] {
+  return fs.readdirSync("/proc").flatMap((name) => {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) return [];
+    try {
+      return [{ pid, line: fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ") }];
+    } catch {
+      return []; // it has ended
+    }
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}

@@ -1,0 +1,104 @@
+// Command vscode is the stage of the VS Code extension's tests: it brings a cluster with
+// the operator and the shop up, runs a command, and takes all of it away. The command
+// asks it for what happens in the cluster by HTTP on a Unix socket, which the variable
+// KUBETUNNEL_STAGE names:
+//
+//	GET  /call?url=…       what a client in the cluster is answered
+//	GET  /same?service=…   whether a Service is as it was before the command, 409 when not
+//	GET  /left             what there is of the operator's in the shop's namespace
+//	PUT  /full             the namespace has no room for an agent, until DELETE /full
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/kubetunnel/kubetunnel/engine/private"
+	"github.com/kubetunnel/kubetunnel/test/cluster"
+)
+
+const (
+	namespace = "shop"
+	user      = "dev"
+	// endLimit bounds the taking down, patience what the command gets to end.
+	endLimit = 2 * time.Minute
+	patience = 20 * time.Second
+)
+
+func main() {
+	name := flag.String("name", cluster.Name("ktvscode"), "the cluster's name")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, *name, flag.Args())
+	stop()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		os.Exit(1) // it has told why
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "vscode:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, name string, args []string) (err error) {
+	if len(args) == 0 {
+		return errors.New("name the command to run")
+	}
+	folder, err := private.New() // swept when this run is killed
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, folder.Remove()) }()
+	say := func(line string) { fmt.Fprintln(os.Stderr, "  "+line) }
+	c, err := cluster.Up(ctx, name, say)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
+		defer cancel()
+		err = errors.Join(err, c.Down(end, say))
+	}()
+	kubeconfig := filepath.Join(folder.Path(), "kubeconfig")
+	if err := prepare(ctx, c, kubeconfig, say); err != nil {
+		return err
+	}
+	stage, err := newStage(ctx, c, filepath.Join(folder.Path(), "stage"))
+	if err != nil {
+		return err
+	}
+	defer stage.close()
+
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = patience
+	cmd.Env = append(os.Environ(), "KUBETUNNEL_STAGE="+stage.path, "KUBECONFIG="+kubeconfig, "KUBETUNNEL_SERVER="+c.Server, "KUBETUNNEL_ROOT_FOLDER="+c.Root)
+	return cmd.Run()
+}
+
+// prepare puts the operator and the shop into the cluster, and lets a developer debug it.
+func prepare(ctx context.Context, c *cluster.Cluster, kubeconfig string, say func(string)) error {
+	if err := c.InstallOperator(ctx, say); err != nil {
+		return err
+	}
+	if err := c.Shop(ctx, namespace); err != nil {
+		return err
+	}
+	if err := c.Grant(ctx, namespace, user); err != nil {
+		return err
+	}
+	if err := c.User(ctx, user, kubeconfig); err != nil {
+		return err
+	}
+	return inNamespace(kubeconfig)
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/kubetunnel/kubetunnel/test/cluster"
+)
+
+// services are those whose state before is remembered.
+var services = []string{"cart", "prices", "web"}
+
+// stage answers the tests. Its goroutine, the HTTP server's, ends with close.
+type stage struct {
+	path    string
+	cluster *cluster.Cluster
+	same    map[string]func(context.Context) error
+	server  *http.Server
+	done    chan struct{}
+}
+
+func newStage(ctx context.Context, c *cluster.Cluster, path string) (*stage, error) {
+	s := &stage{path: path, cluster: c, same: map[string]func(context.Context) error{}, done: make(chan struct{})}
+	for _, name := range services {
+		same, err := c.Remember(ctx, namespace, name)
+		if err != nil {
+			return nil, err
+		}
+		s.same[name] = same
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /call", s.call)
+	mux.HandleFunc("GET /same", s.isSame)
+	mux.HandleFunc("GET /left", s.left)
+	mux.HandleFunc("PUT /full", s.fill)
+	mux.HandleFunc("DELETE /full", s.empty)
+	s.server = &http.Server{Handler: mux} //nolint:gosec // for one client, on a socket of our own
+	listener, err := new(net.ListenConfig).Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		defer close(s.done)
+		_ = s.server.Serve(listener) // until close
+	}()
+	return s, nil
+}
+
+func (s *stage) close() {
+	_ = s.server.Close()
+	<-s.done
+}
+
+// call lets a client in the cluster call.
+func (s *stage) call(w http.ResponseWriter, r *http.Request) {
+	answer, err := s.cluster.Call(r.Context(), namespace, r.FormValue("url"), true)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	_, _ = w.Write(answer)
+}
+
+func (s *stage) isSame(w http.ResponseWriter, r *http.Request) {
+	same := s.same[r.FormValue("service")]
+	if same == nil {
+		http.Error(w, "no such Service is remembered", http.StatusNotFound)
+		return
+	}
+	if err := same(r.Context()); err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+	}
+}
+
+func (s *stage) left(w http.ResponseWriter, r *http.Request) {
+	left, err := s.cluster.Left(r.Context(), namespace)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	if left == nil {
+		left = []string{}
+	}
+	_ = json.NewEncoder(w).Encode(left)
+}
+
+// quota leaves no room for another pod.
+const quota = `apiVersion: v1
+kind: ResourceQuota
+metadata: {name: full}
+spec:
+  hard: {pods: "1"}`
+
+func (s *stage) fill(w http.ResponseWriter, r *http.Request) {
+	err := s.cluster.Apply(r.Context(), namespace, quota)
+	if err == nil {
+		err = cluster.Wait(r.Context(), "the quota to hold", func() (bool, error) {
+			q, err := s.cluster.Kube.CoreV1().ResourceQuotas(namespace).Get(r.Context(), "full", metav1.GetOptions{})
+			return err == nil && len(q.Status.Used) > 0, err
+		})
+	}
+	tell(w, err)
+}
+
+func (s *stage) empty(w http.ResponseWriter, r *http.Request) {
+	tell(w, s.cluster.Kube.CoreV1().ResourceQuotas(namespace).Delete(r.Context(), "full", metav1.DeleteOptions{}))
+}
+
+func tell(w http.ResponseWriter, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+	}
+}
+
+// inNamespace makes the shop the namespace of a kubeconfig's current context, as a developer has it.
+func inNamespace(path string) error {
+	config, err := clientcmd.LoadFromFile(path)
+	if err != nil {
+		return err
+	}
+	config.Contexts[config.CurrentContext].Namespace = namespace
+	return clientcmd.WriteToFile(*config, path)
+}
