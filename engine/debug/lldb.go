@@ -98,7 +98,15 @@ func lldbTerminal(c *config) string {
 // lldbName are the adapter's names, with the version that distributions add.
 var lldbName = regexp.MustCompile(`^lldb-(?:dap|vscode)(?:-(\d+))?$`)
 
-// findLLDB takes "lldbDapPath", else the plain name in PATH, else the highest version there.
+// notInPath are folders of packages that do not put theirs into PATH.
+var notInPath = []string{
+	"/opt/homebrew/opt/llvm/bin", "/usr/local/opt/llvm/bin", // Homebrew
+	"/Library/Developer/CommandLineTools/usr/bin", "/Applications/Xcode.app/Contents/Developer/usr/bin",
+	`C:\Program Files\LLVM\bin`,
+}
+
+// findLLDB takes "lldbDapPath", else the plain name in PATH, else the highest version
+// there, else the plain name where packages have it.
 func findLLDB(c *config, env []string) ([]string, *protocol.Error) {
 	if path := c.text("lldbDapPath"); path != "" {
 		if _, err := exec.LookPath(path); err != nil {
@@ -123,6 +131,11 @@ func findLLDB(c *config, env []string) ([]string, *protocol.Error) {
 			if version, err := strconv.Atoi(match[1]); err == nil && version > highest {
 				highest, best = version, path
 			}
+		}
+	}
+	for _, folder := range notInPath {
+		if path, err := exec.LookPath(filepath.Join(folder, "lldb-dap")); best == "" && err == nil {
+			best = path
 		}
 	}
 	if best == "" {
