@@ -77,6 +77,12 @@ func TestLLDBIsFoundByItsHighestVersionUnlessOneIsPlain(t *testing.T) {
 			t.Errorf("with %s: %v, %v", step.name, args, missing)
 		}
 	}
+	before := notInPath
+	defer func() { notInPath = before }()
+	notInPath = []string{"/none", folder}
+	if args, missing := findLLDB(c, []string{"PATH=" + t.TempDir()}); missing != nil || args[0] != filepath.Join(folder, "lldb-dap") {
+		t.Errorf("beside PATH: %v, %v", args, missing)
+	}
 }
 
 func TestMistakesInAnLLDBConfigurationAreToldByTheirField(t *testing.T) {

@@ -169,6 +169,9 @@ func (s *debugged) stopAtCall(ctx context.Context, t *testing.T) {
 func (s *debugged) stopped(ctx context.Context, t *testing.T, d *servertest.Debugger, line int) (*dap.StoppedEvent, dap.StackFrame) {
 	t.Helper()
 	stopped, err := d.WaitStopped(ctx)
+	for err == nil && stopped.Body.Reason == "pause" { // halted by the debugger, for its own ends
+		stopped, err = d.WaitStopped(ctx)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
