@@ -3,6 +3,7 @@
 package debug
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+
+	"github.com/kubetunnel/kubetunnel/protocol"
 )
 
 // screen is a terminal of the editor's, in which it was asked to run a program.
@@ -195,5 +198,35 @@ func TestEditorThatRefusesATerminalIsTold(t *testing.T) {
 	}
 	e.call("disconnect", map[string]any{})
 	s.waitDone(t)
+	waitTreeGone(t, t.Name())
+}
+
+// The DAP face hands the terminal on to its editor.
+func TestStandaloneProgramInATerminal(t *testing.T) {
+	needDelve(t)
+	launch, source := appLaunch(t, nil)
+	launch = inTerminal(t, launch, "console", "integratedTerminal")
+	e, result := pipes(t, StandaloneOptions{Adapter: "go", Start: func(_ context.Context, _ protocol.Target, launch json.RawMessage, _ func(string)) (*protocol.Endpoint, error) {
+		return newSession(t, string(launch), newFakeHost("FROM_POD=pod value"), marked(t.Name())).Endpoint(), nil
+	}})
+	e.initialize()
+	launched := e.request("launch", json.RawMessage(inTerminal(t, launch, "kubetunnel", map[string]string{"service": "cart"})))
+	terminal := e.openTerminal()
+	e.event("initialized")
+	e.configure(source, breakLine)
+	if m := e.answer(launched); !m.success {
+		t.Fatalf("launch: %s; output: %s", m.raw, e.output.String())
+	}
+	e.call("continue", map[string]any{"threadId": e.stopped()})
+	terminal.shows("answer 42")
+	if !strings.Contains(terminal.seen.String(), "pod value") {
+		t.Errorf("not in the pod: %s", terminal.seen.String())
+	}
+	e.event("terminated")
+	e.call("disconnect", nil)
+	e.waitClosed()
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
 	waitTreeGone(t, t.Name())
 }

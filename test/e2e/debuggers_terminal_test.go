@@ -74,12 +74,16 @@ func TestDebuggersProgramsInATerminalAreInThePod(t *testing.T) {
 			s.asked = terminals.answer
 			s.attach(ctx, t, e)
 			s.stopAtCall(ctx, t)
+			s.restart(ctx, t, e)
+			s.stopAtCall(ctx, t)
 			stopSession(ctx, t, e, name)
 			restored()
-			if len(terminals.open) != 1 {
-				t.Fatalf("%d terminals were opened", len(terminals.open))
+			if len(terminals.open) != 2 {
+				t.Fatalf("%d terminals were opened, want one for each start", len(terminals.open))
 			}
-			_ = terminals.open[0].Wait() // a signal may have ended it
+			for _, terminal := range terminals.open {
+				_ = terminal.Wait() // a signal may have ended it
+			}
 			d.waitOrigin(ctx, t)
 			waitNothingLeft(ctx, t, shop)
 		})
