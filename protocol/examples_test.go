@@ -73,8 +73,12 @@ func examples() map[string]any {
 		"oneProgram": protocol.SuggestSessionResult{Suggestions: []protocol.Suggestion{{Title: "Go: cart", Configuration: protocol.DebugConfiguration{
 			Type: "kubetunnel", Request: "launch", Name: "Debug cart in cluster", Target: target, Debug: launch,
 		}}}},
-		"delve":       protocol.ResolveSessionParams{Target: target, Launch: launch, ID: "5f0c", Folder: "/home/ann/shop"},
-		"proxy":       protocol.ResolveSessionResult{Kind: protocol.KindDebug, Mode: protocol.ModeProxy, Adapter: "go", Launch: launch, Diagnostics: []protocol.Diagnostic{diagnostic}},
+		"delve": protocol.ResolveSessionParams{Target: target, Launch: launch, ID: "5f0c", Folder: "/home/ann/shop"},
+		"proxy": protocol.ResolveSessionResult{Kind: protocol.KindDebug, Mode: protocol.ModeProxy, Adapter: "go", Launch: launch, Diagnostics: []protocol.Diagnostic{diagnostic}},
+		"jvm":   protocol.ResolveSessionParams{Target: target, Command: &protocol.Command{Args: []string{"java", "-jar", "cart.jar"}}},
+		"jdwp": protocol.ResolveSessionResult{Kind: protocol.KindProcess, Command: &protocol.Command{
+			Args: []string{"java", "-agentlib:jdwp=transport=dt_socket", "-jar", "cart.jar"}, Expose: []int{5005},
+		}},
 		"withLaunch":  protocol.PreflightParams{Target: target, Launch: launch, Folder: "/home/ann/shop"},
 		"missing":     protocol.PreflightResult{Diagnostics: []protocol.Diagnostic{diagnostic, {Severity: protocol.SeverityWarning, Code: protocol.CodeSandboxLimit, Message: "no UDP"}}},
 		"debug":       protocol.StartSessionParams{ID: "5f0c", Target: target, Launch: launch, Folder: "/home/ann/shop", ShowsErrors: true, WorkDoneToken: "t3"},

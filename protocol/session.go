@@ -84,7 +84,10 @@ const (
 type ResolveSessionParams struct {
 	Target Target `json:"target"`
 	// Launch is an editor's launch configuration: {"type": "go", "request": "launch", …}.
-	Launch json.RawMessage `json:"launch"`
+	Launch json.RawMessage `json:"launch,omitempty"`
+	// Command, instead of Launch, is a program as one would run it, for an editor that attaches
+	// its debugger. Where Expose names a port, the debug server is to listen there.
+	Command *Command `json:"command,omitempty"`
 	// ID is the one with which the session will be started. Where the adapter lives in the
 	// editor (mode launcher) the result's Launch joins that session, and without an ID it
 	// is as it was, but for its checks.
@@ -102,6 +105,8 @@ type ResolveSessionResult struct {
 	Adapter string `json:"adapter,omitempty"`
 	// Launch is the configuration to launch, to be passed to session/start.
 	Launch json.RawMessage `json:"launch,omitempty"`
+	// Command starts the program with its debug server, and exposes that's port; to be passed to session/start.
+	Command *Command `json:"command,omitempty"`
 	// Diagnostics are about the configuration itself.
 	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
 }

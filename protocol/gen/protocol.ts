@@ -419,7 +419,11 @@ export interface Receipt {
 export interface ResolveSessionParams {
   target: Target;
   /** launch is an editor's launch configuration: {"type": "go", "request": "launch", …}. */
-  launch: unknown;
+  launch?: unknown;
+  /**
+   * command, instead of Launch, is a program as one would run it, for an editor that attaches its debugger. Where Expose names a port, the debug server is to listen there.
+   */
+  command?: Command;
   /**
    * id is the one with which the session will be started. Where the adapter lives in the editor (mode launcher) the result's Launch joins that session, and without an ID it is as it was, but for its checks.
    */
@@ -438,6 +442,10 @@ export interface ResolveSessionResult {
   adapter?: string;
   /** launch is the configuration to launch, to be passed to session/start. */
   launch?: unknown;
+  /**
+   * command starts the program with its debug server, and exposes that's port; to be passed to session/start.
+   */
+  command?: Command;
   /** diagnostics are about the configuration itself. */
   diagnostics?: Diagnostic[];
 }

@@ -78,8 +78,11 @@ func javaTypes(c *model.Contract) []byte {
 		}
 		for _, f := range t.Fields {
 			b.WriteString(javaDoc("        ", f.Doc))
-			if f.Type.Kind == "map" && f.Type.Elem.Nullable {
+			switch {
+			case f.Type.Kind == "map" && f.Type.Elem.Nullable:
 				b.WriteString("        @JsonAdapter(NullableMap.class)\n")
+			case f.Type.Kind == "any":
+				b.WriteString("        @JsonAdapter(AnyJson.class)\n")
 			}
 			fmt.Fprintf(&b, "        public %s %s;\n", javaType(c, f.Type, f.Optional), f.Name)
 		}

@@ -122,6 +122,9 @@ func (b *backend) Suggest(_ context.Context, p *protocol.SuggestSessionParams) (
 }
 
 func (b *backend) Resolve(_ context.Context, p *protocol.ResolveSessionParams) (*protocol.ResolveSessionResult, error) {
+	if p.Command != nil {
+		return debug.ResolveCommand(*p.Command), nil
+	}
 	return debug.Resolve(p.Target, p.Launch, debug.ResolveOptions{Folder: cmp.Or(p.Folder, b.folder), Exec: debug.ExecLine(p.ID)})
 }
 

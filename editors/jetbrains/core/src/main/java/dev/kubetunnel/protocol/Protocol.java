@@ -60,6 +60,7 @@ public final class Protocol {
         /**
          * debug tells how to debug the program: a launch configuration as one would write it to debug the program on the workstation, such as {"type": "go", "program": "${workspaceFolder}"}, or the name of another configuration in the same file.
          */
+        @JsonAdapter(AnyJson.class)
         public JsonElement debug;
     }
 
@@ -406,6 +407,7 @@ public final class Protocol {
     /** PreflightParams asks what could go wrong with this target and configuration. */
     public static final class PreflightParams {
         public Target target;
+        @JsonAdapter(AnyJson.class)
         public JsonElement launch;
         /** folder is as in session/resolve. */
         public String folder;
@@ -451,7 +453,12 @@ public final class Protocol {
     public static final class ResolveSessionParams {
         public Target target;
         /** launch is an editor's launch configuration: {"type": "go", "request": "launch", …}. */
+        @JsonAdapter(AnyJson.class)
         public JsonElement launch;
+        /**
+         * command, instead of Launch, is a program as one would run it, for an editor that attaches its debugger. Where Expose names a port, the debug server is to listen there.
+         */
+        public Command command;
         /**
          * id is the one with which the session will be started. Where the adapter lives in the editor (mode launcher) the result's Launch joins that session, and without an ID it is as it was, but for its checks.
          */
@@ -469,7 +476,12 @@ public final class Protocol {
         /** adapter is the registry's entry, such as "go". */
         public String adapter;
         /** launch is the configuration to launch, to be passed to session/start. */
+        @JsonAdapter(AnyJson.class)
         public JsonElement launch;
+        /**
+         * command starts the program with its debug server, and exposes that's port; to be passed to session/start.
+         */
+        public Command command;
         /** diagnostics are about the configuration itself. */
         public List<Diagnostic> diagnostics;
     }
@@ -614,6 +626,7 @@ public final class Protocol {
         public String id;
         public Target target;
         /** launch is a debug session's launch configuration. */
+        @JsonAdapter(AnyJson.class)
         public JsonElement launch;
         /** folder is as in session/resolve. */
         public String folder;
