@@ -24,5 +24,5 @@ for name in "$@"; do tests+=("editors/vscode/build/$name.test.js"); done
 rm -rf build/vscode
 trap 'bin/devcluster --name "${KUBETUNNEL_TEST_NAME:-ktvscode}" down' EXIT
 # One after the other: each test has the cluster and two processors for itself.
-go build -o bin/vscode-stage ./test/vscode
-bin/vscode-stage node --test --test-reporter=spec --test-concurrency=1 "${tests[@]}"
+go build -o bin/stage ./test/stage
+bin/stage -name "${KUBETUNNEL_TEST_NAME:-ktvscode}" node --test --test-reporter=spec --test-concurrency=1 "${tests[@]}"

@@ -1,4 +1,4 @@
-/** What the stage tells of the cluster: see test/vscode in the project's folder. */
+/** What the stage tells of the cluster: see test/stage in the project's folder. */
 import * as http from "node:http";
 import * as path from "node:path";
 

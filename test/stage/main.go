@@ -1,6 +1,6 @@
-// Command vscode is the stage of the VS Code extension's tests: it brings a cluster with
-// the operator and the shop up, runs a command, and takes all of it away. The command
-// asks it for what happens in the cluster by HTTP on a Unix socket, which the variable
+// Command stage is the stage of tests that are not written in Go, those of editors: it
+// brings a cluster with the operator and the shop up, runs a command, and takes all of it
+// away. The command asks it for what happens in the cluster by HTTP on a Unix socket, which the variable
 // KUBETUNNEL_STAGE names:
 //
 //	GET  /call?url=…       what a client in the cluster is answered
@@ -34,7 +34,7 @@ const (
 )
 
 func main() {
-	name := flag.String("name", cluster.Name("ktvscode"), "the cluster's name")
+	name := flag.String("name", cluster.Name("ktstage"), "the cluster's name")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *name, flag.Args())
@@ -44,7 +44,7 @@ func main() {
 		os.Exit(1) // it has told why
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "vscode:", err)
+		fmt.Fprintln(os.Stderr, "stage:", err)
 		os.Exit(1)
 	}
 }
