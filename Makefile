@@ -96,6 +96,19 @@ test-debuggers: test-programs ## each debugger, end to end on a real cluster
 test-vscode: test-programs ## the VS Code extension's tests, in a real workbench on a real cluster
 	@VERSION=$(VERSION) LDFLAGS='$(LDFLAGS)' KUBETUNNEL_TOOLS=$(TOOLS) ./scripts/test-vscode.sh $(ARGS)
 
+.PHONY: test-jetbrains
+test-jetbrains: test-programs ## the JetBrains plugin's tests: headless on the platform's API, and on a real cluster
+	@KUBETUNNEL_TOOLS=$(TOOLS) ./scripts/test-jetbrains.sh $(ARGS)
+
+.PHONY: jetbrains-api
+jetbrains-api: ## write the list of what the JetBrains plugin uses of its platform
+	@KUBETUNNEL_TOOLS=$(TOOLS) ./scripts/jetbrains.sh
+	@KUBETUNNEL_UPDATE=1 ./scripts/jetbrains-junit.sh plugin --include-classname '.*ApiTest'
+
+.PHONY: jetbrains
+jetbrains: ## say how the JetBrains plugin is built for real
+	@sed -n '/^## Building/,/^## How/p' editors/jetbrains/README.md | sed '$$d'
+
 .PHONY: test-chart
 test-chart: test-programs ## the Helm chart's tests, by the real Helm, on a real cluster
 	@./scripts/test-chart.sh $(ARGS)

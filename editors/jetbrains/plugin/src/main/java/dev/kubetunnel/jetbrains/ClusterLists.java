@@ -1,0 +1,52 @@
+package dev.kubetunnel.jetbrains;
+
+import dev.kubetunnel.core.Connection;
+import dev.kubetunnel.core.Failure;
+import dev.kubetunnel.protocol.Protocol.Empty;
+import dev.kubetunnel.protocol.Protocol.KubeContext;
+import dev.kubetunnel.protocol.Protocol.ListNamespacesParams;
+import dev.kubetunnel.protocol.Protocol.ListServicesParams;
+import dev.kubetunnel.protocol.Protocol.Service;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+
+/** What the cluster has, asked of the server. Every method blocks: never call one on the UI's thread. */
+final class ClusterLists {
+    private final KubeTunnel kubetunnel;
+
+    ClusterLists(KubeTunnel kubetunnel) {
+        this.kubetunnel = kubetunnel;
+    }
+
+    List<KubeContext> contexts() throws Failure {
+        Connection connection = kubetunnel.connection();
+        return get(connection, connection.server().listContexts(new Empty())).contexts;
+    }
+
+    List<String> namespaces(String context) throws Failure {
+        ListNamespacesParams params = new ListNamespacesParams();
+        params.context = context.isEmpty() ? null : context;
+        Connection connection = kubetunnel.connection();
+        return get(connection, connection.server().listNamespaces(params)).namespaces;
+    }
+
+    List<Service> services(String context, String namespace) throws Failure {
+        ListServicesParams params = new ListServicesParams();
+        params.context = context.isEmpty() ? null : context;
+        params.namespace = namespace.isEmpty() ? null : namespace;
+        Connection connection = kubetunnel.connection();
+        return get(connection, connection.server().listServices(params)).services;
+    }
+
+    private static <T> T get(Connection connection, CompletableFuture<T> asked) throws Failure {
+        try {
+            return connection.answer(asked).get();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw Failure.of(e);
+        } catch (ExecutionException e) {
+            throw Failure.of(e);
+        }
+    }
+}

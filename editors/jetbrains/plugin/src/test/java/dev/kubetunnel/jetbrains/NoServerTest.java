@@ -1,0 +1,75 @@
+package dev.kubetunnel.jetbrains;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.intellij.execution.process.OSProcessHandler;
+import dev.kubetunnel.core.Plan;
+import dev.kubetunnel.core.Stage;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What needs no cluster: a server that can't be started. */
+class NoServerTest {
+    private final Delegated.Type type = new Delegated.Type();
+    private Headless ide;
+
+    @BeforeEach
+    void open() {
+        Delegated.STARTED.clear();
+        ide = new Headless();
+        new Options("/nowhere/tunnel-server", "").save();
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        ide.close();
+    }
+
+    private DebugInCluster inCluster() {
+        Delegated cart = new Delegated.Common(ide.project, type.factory(), "cart");
+        cart.command = List.of("true");
+        ide.add(cart);
+        DebugInCluster configuration = ide.debugInCluster();
+        Plan plan = new Plan();
+        plan.service = "cart";
+        plan.delegateType = type.getId();
+        plan.delegateName = "cart";
+        configuration.setPlan(plan);
+        return configuration;
+    }
+
+    @Test
+    void itIsNotifiedAndNothingIsStarted() throws Exception {
+        ide.debug(inCluster());
+        assertTrue(ide.notified().getContent().contains("/nowhere/tunnel-server"), ide.notified().getContent());
+        assertEquals("Debug in cluster: cart", ide.notified().getTitle());
+        assertTrue(Delegated.STARTED.isEmpty());
+    }
+
+    @Test
+    void itIsAFindingOfTheEditor() throws Exception {
+        DebugInCluster configuration = inCluster();
+        configuration.checkConfiguration(); // nothing is known yet, and nothing is asked
+        KubeTunnel.of(ide.project).preflights().ask(configuration.plan());
+        try {
+            configuration.checkConfiguration();
+        } catch (com.intellij.execution.configurations.RuntimeConfigurationError e) {
+            assertTrue(e.getMessage().contains("/nowhere/tunnel-server"), e.getMessage());
+            return;
+        }
+        throw new AssertionError("no finding");
+    }
+
+    /** That the tests' own configurations run, so that a failure with a cluster is not theirs. */
+    @Test
+    void aDelegateRunsByItself() throws Exception {
+        Delegated cart = new Delegated.Common(ide.project, type.factory(), "cart");
+        cart.command = List.of("true");
+        ide.debug(cart);
+        OSProcessHandler process = Stage.until("the process", () -> Delegated.STARTED.get(0));
+        assertTrue(process.waitFor());
+    }
+}
