@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"time"
@@ -17,6 +18,9 @@ type Rooms struct {
 	Link func(LinkConfig) (Link, error)
 	// Sandbox starts a sandbox.
 	Sandbox func(ctx context.Context, cfg SandboxConfig) (Sandbox, error)
+	// CheckLaunch tells what is wrong with a launch configuration, before anything is made
+	// for it; nil = nobody looks.
+	CheckLaunch func(launch json.RawMessage) error
 	// Debugger prepares what runs in the sandbox: a debug adapter or a command.
 	Debugger func(ctx context.Context, cfg DebuggerConfig) (Debugger, error)
 }

@@ -41,6 +41,11 @@ func (s *Session) connect() []step {
 }
 
 func (s *Session) lookAtTarget(ctx context.Context) error {
+	if s.rooms.CheckLaunch != nil && s.params.Command == nil && len(s.params.Launch) > 0 {
+		if err := s.rooms.CheckLaunch(s.params.Launch); err != nil {
+			return err
+		}
+	}
 	cluster, err := s.rooms.Cluster(s.params.Target.Context)
 	if err != nil {
 		return err

@@ -32,16 +32,8 @@ func ModeOf(launch json.RawMessage) protocol.Mode {
 
 // NewLaunched prepares for a debuggee that the editor starts.
 func NewLaunched(launch json.RawMessage, folder string, host Host) (*Launched, error) {
-	c, err := parseConfig(launch, folder)
-	if err != nil {
+	if err := CheckLaunch(launch, folder); err != nil {
 		return nil, err
-	}
-	checkCommon(c, protocol.Target{})
-	if a := c.adapter(); a != nil {
-		a.resolve(c)
-	}
-	if failed := c.failed(); failed != nil {
-		return nil, failed
 	}
 	return &Launched{host: host, done: make(chan struct{})}, nil
 }

@@ -34,6 +34,22 @@ func Resolve(target protocol.Target, launch json.RawMessage, opts ResolveOptions
 	return &protocol.ResolveSessionResult{Kind: protocol.KindDebug, Diagnostics: c.findings}, nil
 }
 
+// CheckLaunch gives what is wrong with a launch configuration, if anything is.
+func CheckLaunch(launch json.RawMessage, folder string) error {
+	c, err := parseConfig(launch, folder)
+	if err != nil {
+		return err
+	}
+	checkCommon(c, protocol.Target{})
+	if a := c.adapter(); a != nil {
+		a.resolve(c)
+	}
+	if failed := c.failed(); failed != nil {
+		return failed
+	}
+	return nil
+}
+
 // resolveFor resolves for one entry of the registry.
 func (c *config) resolveFor(a *adapter, target protocol.Target, opts ResolveOptions) *protocol.ResolveSessionResult {
 	result := &protocol.ResolveSessionResult{Kind: protocol.KindDebug}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -53,6 +54,7 @@ func newRooms(kubeconfig *cluster.Kubeconfig, former *former, folder string, ter
 			}
 			return sandboxRoom{Sandbox: box, dir: cfg.Dir, link: cfg.Link, environment: cfg.Environment}, nil
 		},
+		CheckLaunch: func(launch json.RawMessage) error { return debug.CheckLaunch(launch, folder) },
 		Debugger: func(ctx context.Context, cfg engine.DebuggerConfig) (engine.Debugger, error) {
 			return newDebugger(ctx, cfg, cmp.Or(cfg.Folder, folder), terminal, log)
 		},
