@@ -29,7 +29,8 @@ type editorProgram struct {
 var editorPrograms = map[string]editorProgram{
 	"Emacs with dap-mode": {kills: true, command: func(ctx context.Context, t *testing.T) (args, env []string) {
 		setup := editorSetups(t).write(t, "Emacs", "init.el")
-		inEmacs := []string{"emacs", "--batch", "-l", "package", "-f", "package-activate-all"}
+		// Without the native code that it would keep in the home folder.
+		inEmacs := []string{"emacs", "--batch", "--eval", "(setq comp-enable-subr-trampolines nil native-comp-enable-subr-trampolines nil)", "-l", "package", "-f", "package-activate-all"}
 		compile := append(inEmacs, "--eval", "(setq byte-compile-error-on-warn t)", "-f", "batch-byte-compile", setup)
 		if out, err := exec.CommandContext(ctx, compile[0], compile[1:]...).CombinedOutput(); err != nil { //nolint:gosec // our own
 			t.Fatalf("the setup does not compile: %v\n%s", err, out)

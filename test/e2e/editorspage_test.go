@@ -141,7 +141,8 @@ func readVSCode(_ context.Context, t *testing.T, s setups) setup {
 func readNeovim(ctx context.Context, t *testing.T, s setups) setup {
 	out := filepath.Join(t.TempDir(), "out.json")
 	cmd := exec.CommandContext(ctx, "nvim", "--headless", "-u", "NONE", "-i", "NONE", "-c", "luafile "+editorFile(t, "neovim.lua"), "-c", "quitall!") //nolint:gosec // our own
-	cmd.Env = append(os.Environ(), "SETUP="+s.write(t, "Neovim", "init.lua"), "OUT="+out)
+	state := t.TempDir()
+	cmd.Env = append(os.Environ(), "SETUP="+s.write(t, "Neovim", "init.lua"), "OUT="+out, "XDG_CACHE_HOME="+state, "XDG_DATA_HOME="+state, "XDG_STATE_HOME="+state)
 	said, err := cmd.CombinedOutput()
 	raw, readErr := os.ReadFile(out)
 	if err != nil || readErr != nil {

@@ -5,8 +5,9 @@
 
 ;;; Code:
 
-(setq lsp-session-file (expand-file-name "lsp-session" (getenv "STATE"))
-      dap-breakpoints-file (expand-file-name "dap-breakpoints" (getenv "STATE")))
+(setq user-emacs-directory (file-name-as-directory (getenv "STATE"))
+      lsp-session-file (expand-file-name "lsp-session" user-emacs-directory)
+      dap-breakpoints-file (expand-file-name "dap-breakpoints" user-emacs-directory))
 (require 'dap-mode)
 (load (getenv "SETUP") nil t)
 
