@@ -50,7 +50,7 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
   }
 
   async resolveDebugConfigurationWithSubstitutedVariables(folder: vscode.WorkspaceFolder | undefined, config: vscode.DebugConfiguration, token?: vscode.CancellationToken): Promise<vscode.DebugConfiguration | undefined> {
-    if (this.trigger === "dynamic" || config[resolvedKey] !== undefined) return config;
+    if (this.trigger === "dynamic" || isResolved(config)) return config;
     return this.problems.guard(() => resolved(this.backend, this.problems, folder, config, token));
   }
 
@@ -90,6 +90,10 @@ export class BlockProvider implements vscode.DebugConfigurationProvider {
 
 /** The key under which a configuration keeps what is for us, and which the server takes away again. */
 const resolvedKey = "kubetunnel";
+
+function isResolved(configuration: vscode.DebugConfiguration): boolean {
+  return (configuration[resolvedKey] as Partial<Resolved> | undefined)?.mode !== undefined;
+}
 
 export function resolvedOf(configuration: vscode.DebugConfiguration): Resolved {
   return configuration[resolvedKey] as Resolved;

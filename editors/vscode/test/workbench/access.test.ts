@@ -33,12 +33,12 @@ workbench.scene("a session from start to end with the keyboard alone", async () 
   const window = await workbench.open(cart);
   const { page } = window;
   await window.openFile("main.go");
-  await window.quickInput("F1", ">KubeTunnel: Focus on Cluster View");
+  await window.quickKeys("F1", ">KubeTunnel: Focus on Cluster View");
   await page.locator('[role=treeitem][aria-label^="Service cart"]').waitFor();
   assert.deepEqual(await nameless(window), []);
 
   // An empty view takes no focus: once more, now that there is something in it.
-  await window.quickInput("F1", ">KubeTunnel: Focus on Cluster View");
+  await window.quickKeys("F1", ">KubeTunnel: Focus on Cluster View");
   await until("the view to have the focus", async () => {
     await page.keyboard.press("Home");
     assert.match(await focusedRow(window), /^Context/);
@@ -54,10 +54,10 @@ workbench.scene("a session from start to end with the keyboard alone", async () 
   assert.match((await window.status.locator("a").first().getAttribute("aria-label")) ?? "", /KubeTunnel, shop\/cart is live/);
   assert.ok(here(await call("http://cart/cart/ann")));
 
-  await window.quickInput("F1", ">KubeTunnel: Focus on Sessions of this window View");
+  await window.quickKeys("F1", ">KubeTunnel: Focus on Sessions of this window View");
   await page.locator('[role=treeitem][aria-label^="Session on shop/cart, live"]').waitFor();
   assert.deepEqual(await nameless(window), []);
-  await window.quickInput("F1", ">KubeTunnel: Show What Is Going On");
+  await window.quickKeys("F1", ">KubeTunnel: Show What Is Going On");
   await page.locator(".quick-input-list .monaco-list-row", { hasText: "Stop intercept" }).waitFor();
   await page.keyboard.press("Enter");
   await window.toolbar.waitFor({ state: "hidden" });

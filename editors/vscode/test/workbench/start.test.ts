@@ -120,7 +120,8 @@ workbench.scene("a launch.json that VS Code makes: the Service is asked for, the
   const window = await workbench.open(folder);
   const { page } = window;
   await window.openFile("main.go");
-  await window.command("Debug: Open 'launch.json'");
+  await page.locator('.activitybar [aria-label^="Run and Debug"]').first().click();
+  await page.locator(".welcome-view-content a", { hasText: "create a launch.json file" }).click();
   await page.locator(".quick-input-list .monaco-list-row", { hasText: /Debug in cluster|Deployment cart/ }).first().waitFor();
   const debuggers = page.locator(".quick-input-list .monaco-list-row", { hasText: "Debug in cluster" });
   if ((await debuggers.count()) > 0) await debuggers.first().click();

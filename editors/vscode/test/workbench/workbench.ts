@@ -40,6 +40,8 @@ export class Workbench {
         "debug.internalConsoleOptions": "openOnSessionStart",
         "debug.toolBarLocation": "floating",
         "git.enabled": false,
+        "files.autoSave": "off",
+        "remote.autoForwardPorts": false,
         "security.workspace.trust.enabled": false,
         "telemetry.telemetryLevel": "off",
         "workbench.enableExperiments": false,
@@ -192,14 +194,26 @@ export class Window {
     await this.page.keyboard.press(key);
     const input = this.page.locator(".quick-input-widget input[type=text]");
     await input.waitFor();
-    await input.fill(text);
     const what = /^:(\d+)/.exec(text)?.[1] ?? text.replace(/^(>|debug )/, "");
-    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: path.basename(what) }).first().waitFor();
-    // It may not have taken the text in when it is shown already.
-    await until("the quick input to take it", async () => {
-      await input.press("Enter", { timeout: 1000 }).catch(() => undefined);
-      await input.waitFor({ state: "hidden", timeout: 2000 });
+    const row = this.page.locator(".quick-input-list .monaco-list-row", { hasText: path.basename(what) }).first();
+    // A window that has just been loaded does not know all of it yet, and does not look again by itself.
+    await until(`${text} to be offered`, async () => {
+      await input.fill("");
+      await input.fill(text);
+      await row.waitFor({ timeout: 5000 });
     });
+    await taken(row, input);
+  }
+
+  /** The same with the keyboard alone. */
+  async quickKeys(key: string, text: string): Promise<void> {
+    await this.page.keyboard.press(key);
+    const input = this.page.locator(".quick-input-widget input[type=text]");
+    await input.waitFor();
+    await input.fill(text);
+    await this.page.locator(".quick-input-list .monaco-list-row.focused", { hasText: text.replace(/^>/, "") }).waitFor();
+    await this.page.keyboard.press("Enter");
+    await input.waitFor({ state: "hidden" });
   }
 
   /** Starts a launch configuration. VS Code lists them once a file of a program is open. */
@@ -213,7 +227,9 @@ export class Window {
     const input = this.page.locator(".quick-input-widget input[type=text]");
     await input.waitFor();
     await input.fill(`>${title}`);
-    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first().click();
+    const row = this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first();
+    await row.waitFor();
+    await taken(row, row);
   }
 
   /** Chooses from a quick pick that the extension shows. */
@@ -226,10 +242,7 @@ export class Window {
     await row.click({ button: "right" });
     const item = this.page.locator(".monaco-menu .action-label", { hasText: text });
     await item.waitFor();
-    await until("the menu to take it", async () => {
-      await item.click({ timeout: 1000 }).catch(() => undefined);
-      await item.waitFor({ state: "hidden", timeout: 1000 });
-    });
+    await taken(item, item);
   }
 
   get status(): Locator {
@@ -256,6 +269,14 @@ export class Window {
     await this.page.keyboard.press("Shift+F5");
     await this.toolbar.waitFor({ state: "hidden" });
   }
+}
+
+/** Clicks until what is clicked goes: it may be shown before it takes clicks. Keys could reach the editor behind it. */
+async function taken(row: Locator, shown: Locator): Promise<void> {
+  await until("the click to be taken", async () => {
+    await row.click({ timeout: 1000 }).catch(() => undefined);
+    await shown.waitFor({ state: "hidden", timeout: 2000 });
+  });
 }
 
 /** The line of a text in a file. */
