@@ -84,7 +84,7 @@ func refusal(format string, args ...any) *protocol.ResolveSessionResult {
 // programIn finds the program behind an "env NAME=value"; -1 when there is none.
 func programIn(args []string) int {
 	for i, arg := range args {
-		if !(filepath.Base(arg) == "env" && i == 0) && !assignment.MatchString(arg) {
+		if before := i == 0 && filepath.Base(arg) == "env" || assignment.MatchString(arg); !before {
 			return i
 		}
 	}
