@@ -186,9 +186,12 @@ class SessionTest {
     void anEditorThatIsKilledTakesItsSessionAlong() throws Exception {
         Process editor = new ProcessBuilder(ProcessHandle.current().info().command().orElseThrow(), "-cp", System.getProperty("java.class.path"), Victim.class.getName())
                 .redirectError(ProcessBuilder.Redirect.INHERIT).start();
-        assertEquals("ready", editor.inputReader().readLine());
-        assertEquals(1, intercepted());
-        editor.destroyForcibly().waitFor();
+        try {
+            assertEquals("ready", editor.inputReader().readLine());
+            assertEquals(1, intercepted());
+        } finally {
+            editor.destroyForcibly().waitFor();
+        }
         Stage.restored("cart");
     }
 

@@ -49,6 +49,7 @@ final class Headless implements AutoCloseable {
     final List<Notification> notifications = new CopyOnWriteArrayList<>();
     final Console console = new Console();
     final DebugInClusterType type;
+    private boolean closed;
     /** The last background task's. */
     volatile ProgressIndicator progress;
 
@@ -148,10 +149,14 @@ final class Headless implements AutoCloseable {
         });
     }
 
+    /** The IDE is closed. It may be closed twice. */
     @Override
     public void close() throws Exception {
         onUi(() -> {
-            Disposer.dispose(root);
+            if (!closed) {
+                closed = true;
+                Disposer.dispose(root);
+            }
             return null;
         });
     }

@@ -151,6 +151,13 @@ class LaunchTest {
     }
 
     @Test
+    void theIdeIsClosed() throws Exception {
+        live();
+        ide.close();
+        Stage.restored("cart");
+    }
+
+    @Test
     void theConfigurationDoesNotStart() throws Exception {
         cart().command = List.of("/nowhere/cart");
         ide.debug(inCluster("cart"));
@@ -228,12 +235,19 @@ class LaunchTest {
                 "-Didea.home.path=" + System.getProperty("idea.home.path"), "--add-opens", "java.base/java.util=ALL-UNNAMED",
                 "--add-opens", "java.base/java.lang=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"), Victim.class.getName())
                 .redirectError(ProcessBuilder.Redirect.INHERIT).start();
-        String said = victim.inputReader().readLine();
-        assertTrue(said != null && said.startsWith("live "), said);
-        ProcessHandle program = ProcessHandle.of(Long.parseLong(said.substring("live ".length()))).orElseThrow();
-        victim.destroyForcibly().waitFor();
-        Stage.restored("cart");
-        program.destroyForcibly(); // an IDE's child is not ours to end
+        List<ProcessHandle> programs = List.of();
+        try {
+            String said = victim.inputReader().readLine();
+            assertTrue("live".equals(said), said);
+            programs = victim.descendants().filter(child -> child.info().command().orElse("").endsWith("/cart")).toList();
+            assertEquals(1, programs.size());
+            victim.destroyForcibly().waitFor();
+            Stage.restored("cart");
+        } finally {
+            victim.descendants().forEach(ProcessHandle::destroyForcibly);
+            victim.destroyForcibly();
+            programs.forEach(ProcessHandle::destroyForcibly); // an IDE's child is not ours to end
+        }
     }
 
     /** An IDE that is about to be killed. */
@@ -241,8 +255,8 @@ class LaunchTest {
         public static void main(String[] args) throws Exception {
             LaunchTest test = new LaunchTest();
             test.open();
-            OSProcessHandler process = test.live();
-            System.out.println("live " + process.getProcess().pid());
+            test.live();
+            System.out.println("live");
             Thread.currentThread().join();
         }
     }

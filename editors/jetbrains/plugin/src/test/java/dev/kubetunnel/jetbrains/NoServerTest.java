@@ -3,9 +3,12 @@ package dev.kubetunnel.jetbrains;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.intellij.execution.executors.DefaultDebugExecutor;
 import com.intellij.execution.process.OSProcessHandler;
+import com.intellij.execution.runners.ExecutionEnvironment;
+import com.intellij.execution.runners.ExecutionEnvironmentBuilder;
+import com.intellij.execution.ui.RunContentDescriptor;
 import dev.kubetunnel.core.Plan;
-import dev.kubetunnel.core.Stage;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -68,8 +71,14 @@ class NoServerTest {
     void aDelegateRunsByItself() throws Exception {
         Delegated cart = new Delegated.Common(ide.project, type.factory(), "cart");
         cart.command = List.of("true");
-        ide.debug(cart);
-        OSProcessHandler process = Stage.until("the process", () -> Delegated.STARTED.get(0));
+        RunContentDescriptor[] told = new RunContentDescriptor[1];
+        ExecutionEnvironment environment = ExecutionEnvironmentBuilder.create(new DefaultDebugExecutor(), ide.add(cart)).build();
+        Headless.onUi(() -> {
+            environment.getRunner().execute(environment, descriptor -> told[0] = descriptor);
+            return null;
+        });
+        OSProcessHandler process = Delegated.STARTED.get(0);
+        assertEquals(process, told[0].getProcessHandler());
         assertTrue(process.waitFor());
     }
 }
