@@ -9,6 +9,9 @@ import { age, isOver, stageText, stageTook, stateIcons, stateWords, targetName }
 
 export type ClusterNode = { kind: "context"; context: KubeContext } | { kind: "namespace"; context: KubeContext; namespace: string } | { kind: "service"; context: KubeContext; service: Service } | { kind: "problem"; text: string };
 
+// Items have no id: VS Code refuses a second one of the same id, and asks for an item's
+// children twice when it changes while they are on their way.
+
 /** How often what is visible is asked for. */
 const pause = 3000;
 
@@ -91,7 +94,7 @@ export class ClusterTree implements vscode.TreeDataProvider<ClusterNode>, vscode
       case "namespace":
         return namespaceItem(node.context, node.namespace);
       case "service":
-        return serviceItem(node.context, node.service);
+        return serviceItem(node.service);
       case "problem": {
         const item = new vscode.TreeItem(node.text);
         item.tooltip = node.text;
@@ -113,7 +116,6 @@ function key(node: ClusterNode): string {
 
 function contextItem(context: KubeContext): vscode.TreeItem {
   const item = new vscode.TreeItem(context.name, context.current ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed);
-  item.id = context.name;
   item.description = context.current ? "current" : "";
   item.tooltip = `${context.user} at ${context.cluster}`;
   item.iconPath = new vscode.ThemeIcon("server-environment");
@@ -125,17 +127,15 @@ function contextItem(context: KubeContext): vscode.TreeItem {
 function namespaceItem(context: KubeContext, namespace: string): vscode.TreeItem {
   const own = context.current && context.namespace === namespace;
   const item = new vscode.TreeItem(namespace, own ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed);
-  item.id = `${context.name}/${namespace}`;
   item.iconPath = new vscode.ThemeIcon("symbol-namespace");
   item.contextValue = "namespace";
   item.accessibilityInformation = { label: `Namespace ${namespace}` };
   return item;
 }
 
-function serviceItem(context: KubeContext, service: Service): vscode.TreeItem {
+function serviceItem(service: Service): vscode.TreeItem {
   const item = new vscode.TreeItem(service.name);
   const by = service.intercept;
-  item.id = `${context.name}/${service.namespace}/${service.name}`;
   const ports = service.ports.map((p) => p.port).join(", ");
   const who = by && (by.mine ? "you" : `${by.user}${by.host ? ` on ${by.host}` : ""}`);
   const since = by && new Date(by.since).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
@@ -153,7 +153,7 @@ function serviceItem(context: KubeContext, service: Service): vscode.TreeItem {
   return item;
 }
 
-export type SessionNode = { kind: "session"; info: SessionInfo } | { kind: "line"; id: string; label: string; description: string; icon: string };
+export type SessionNode = { kind: "session"; info: SessionInfo } | { kind: "line"; label: string; description: string; icon: string };
 
 /** This window's sessions, each with its stages. */
 export class SessionTree implements vscode.TreeDataProvider<SessionNode>, vscode.Disposable {
@@ -170,15 +170,14 @@ export class SessionTree implements vscode.TreeDataProvider<SessionNode>, vscode
     if (node.kind !== "session") return [];
     const { info } = node;
     return [
-      ...(info.reason ? [{ kind: "line", id: `${info.id}/reason`, label: info.reason, description: "", icon: info.state === "failed" ? "error" : "info" } as const] : []),
-      ...(info.stages ?? []).map((s, i) => ({ kind: "line", id: `${info.id}/${i}`, label: stageText(s.stage), description: stageTook(s), icon: s.endedMillis ? "check" : "loading~spin" }) as const),
+      ...(info.reason ? [{ kind: "line", label: info.reason, description: "", icon: info.state === "failed" ? "error" : "info" } as const] : []),
+      ...(info.stages ?? []).map((s) => ({ kind: "line", label: stageText(s.stage), description: stageTook(s), icon: s.endedMillis ? "check" : "loading~spin" }) as const),
     ];
   }
 
   getTreeItem(node: SessionNode): vscode.TreeItem {
     if (node.kind === "line") {
       const item = new vscode.TreeItem(node.label);
-      item.id = node.id;
       item.description = node.description;
       item.tooltip = `${node.label} ${node.description}`;
       item.iconPath = new vscode.ThemeIcon(node.icon);
@@ -187,7 +186,6 @@ export class SessionTree implements vscode.TreeDataProvider<SessionNode>, vscode
     const { info } = node;
     const over = isOver(info);
     const item = new vscode.TreeItem(targetName(info.target), over ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.Expanded);
-    item.id = info.id;
     item.description = stateWords[info.state];
     item.tooltip = info.reason ?? stateWords[info.state];
     item.iconPath = new vscode.ThemeIcon(stateIcons[info.state], info.state === "live" ? new vscode.ThemeColor("charts.green") : undefined);

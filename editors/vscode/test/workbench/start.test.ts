@@ -68,7 +68,7 @@ workbench.scene("a bad target: a squiggle with a quick fix, and an error with wh
   const folder = path.join(workbench.folder, "bad");
   fs.mkdirSync(path.join(folder, ".vscode"), { recursive: true });
   const file = path.join(folder, ".vscode", "launch.json");
-  const configuration = { name: "Debug crat", type: "kubetunnel", request: "launch", target: { namespace: "shop", service: "crat" }, debug: { type: "go", request: "launch", program: cart } };
+  const configuration = { name: "Debug crat", type: "kubetunnel", request: "launch", target: { namespace: "shop", service: "crat" }, debug: { type: "go", request: "launch", program: "${workspaceFolder}" } };
   fs.writeFileSync(path.join(folder, "main.go"), "package main\n\nfunc main() {}\n");
   fs.writeFileSync(file, JSON.stringify({ version: "0.2.0", configurations: [configuration] }, null, 2));
   const window = await workbench.open(folder);
