@@ -156,7 +156,7 @@ func findDebugpy(c *config, env []string) ([]string, *protocol.Error) {
 // exposeDebugpyChild leads the editor to the debugger of a child process: debugpy tells
 // its own TCP port, which is inside the sandbox, either by the request startDebugging or
 // by an event of its own.
-func exposeDebugpyChild(m *message, expose func(port int) (int, error)) (*message, error) {
+func exposeDebugpyChild(m *message, _ int, expose func(port int) (int, error)) (*message, error) {
 	switch {
 	case m.kind == "request" && m.command == "startDebugging":
 		arguments := rawObject(m.get("arguments"))
@@ -194,5 +194,5 @@ func exposeConnect(configuration json.RawMessage, expose func(port int) (int, er
 	if err != nil {
 		return nil, fmt.Errorf("the debugger of a child process can't be reached: %w", err)
 	}
-	return setMember(configuration, "connect", fmt.Appendf(nil, `{"host":"127.0.0.1","port":%d}`, port))
+	return leadTo(configuration, port)
 }

@@ -110,6 +110,43 @@ func TestDebugpyChildIsDebuggedBySessionOfItsOwn(t *testing.T) {
 	waitTreeGone(t, t.Name())
 }
 
+// An editor that knows nothing but an adapter's command line starts that again for a child.
+func TestStandaloneJoinsTheDebuggerOfAChild(t *testing.T) {
+	launch, source := pythonLaunch(t, map[string]any{"APP_CHILD": "1"})
+	s := newSession(t, launch, newFakeHost(), marked(t.Name()))
+	e := dialEditor(t, s.Endpoint())
+	e.call("initialize", map[string]any{"clientID": "test", "adapterID": "debugpy", "supportsStartDebuggingRequest": true})
+	e.launchTo(launch, source, 0)
+	request := e.wait("startDebugging", func(m *message) bool { return m.kind == "request" && m.command == "startDebugging" })
+	response := newResponse(request)
+	e.port.send(&response)
+
+	// debugpy's own adapter answers it before it knows of which child it is to be.
+	t.Setenv("PATH", filepath.Dir(testPython(t))+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	child, result := pipes(t, StandaloneOptions{Adapter: "debugpy", Target: &protocol.Target{Service: "cart"}})
+	child.call("initialize", map[string]any{"clientID": "test", "adapterID": "debugpy"})
+	attached := child.request("attach", raw(t, request, "configuration"))
+	child.event("initialized")
+	child.configure(source, pythonLine)
+	if m := child.answer(attached); !m.success {
+		t.Fatalf("attach: %s", m.raw)
+	}
+	thread := child.stopped()
+	if got := child.evaluate(thread, "answer"); got != "42" {
+		t.Errorf("answer = %s", got)
+	}
+	child.call("continue", map[string]any{"threadId": thread})
+	e.says("the child has ended with 3")
+	child.call("disconnect", map[string]any{})
+	child.waitClosed()
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+	e.call("disconnect", map[string]any{})
+	s.waitDone(t)
+	waitTreeGone(t, t.Name())
+}
+
 // raw gives a member of a request's arguments.
 func raw(t *testing.T, m *message, member string) json.RawMessage {
 	t.Helper()
@@ -133,7 +170,7 @@ func TestDebugpyChildsPortIsTheExposedOne(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			changed, err := exposeDebugpyChild(m, expose)
+			changed, err := exposeDebugpyChild(m, 0, expose)
 			if err != nil || !strings.Contains(string(changed.raw), c.want) {
 				t.Errorf("%v: %s", err, changed.raw)
 			}

@@ -14,7 +14,7 @@ import (
 // fromAdapter takes one message of the adapter.
 func (p *proxy) fromAdapter(m *message) {
 	if p.child != nil {
-		changed, err := p.child(m, p.expose)
+		changed, err := p.child(m, p.adapter.listens)
 		if err != nil {
 			p.fail(asProtocolError(err, protocol.CodeSandboxLimit))
 		} else {
@@ -59,6 +59,7 @@ func (p *proxy) adapterResponse(m *message) {
 		// Most adapters end now, some after a last event; some (debugpy) only when they are
 		// left: there is nothing more to come once the end was told.
 		p.ending, p.disconnected = true, true
+		p.finished = p.stays
 		p.deadlineFor(p.patience)
 		p.finished = p.finished || p.terminated
 	}

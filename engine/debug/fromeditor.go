@@ -194,7 +194,8 @@ func (p *proxy) end(m *message) {
 	cancelled.Data.ShowUser = false
 	p.failLaunch(cancelled)
 	p.beforeEnd(func() {
-		if p.adapterGone {
+		// A server whose program has ended waits for the editor's other connections.
+		if p.adapterGone || p.stays && p.terminated {
 			p.answerForAdapter(m)
 			return
 		}

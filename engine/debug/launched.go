@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/kubetunnel/kubetunnel/engine/sandbox"
 	"github.com/kubetunnel/kubetunnel/protocol"
 )
 
@@ -28,6 +29,40 @@ func ModeOf(launch json.RawMessage) protocol.Mode {
 		return a.mode
 	}
 	return ""
+}
+
+// Served gives the command of a debuggee that the session starts itself, and to whose
+// debug server the editor's adapter attaches: at the port of the workstation that its
+// configuration names, also before the program is there. It is nil where the editor
+// starts the debuggee.
+func Served(launch json.RawMessage, folder string, box sandbox.Sandbox) (*protocol.Command, error) {
+	c, err := parseConfig(launch, folder)
+	if err != nil {
+		return nil, err
+	}
+	a := c.adapter()
+	if a == nil || a.command == nil {
+		return nil, nil
+	}
+	checkCommon(c, protocol.Target{})
+	a.resolve(c)
+	if failed := c.failed(); failed != nil {
+		return nil, failed
+	}
+	inner, at := c.inner(), 0
+	if inner == nil || json.Unmarshal(c.values["port"], &at) != nil {
+		return nil, protocol.Errorf(protocol.CodeBadLaunch, "launch configuration: the editor's own debugger attaches to the program of this type: start the session with what session/resolve gives for its ID")
+	}
+	inside, err := freeAddress(context.Background())
+	if err != nil {
+		return nil, protocol.Errorf(protocol.CodeSandboxFailed, "there is no free port for the debug server: %w", err)
+	}
+	port := int(inside.Port())
+	if _, err := box.Expose(sandbox.Exposure{Port: port, At: at, Wait: true}); err != nil {
+		return nil, protocol.Errorf(protocol.CodeSandboxFailed, "port %d of 127.0.0.1, where the debugger is to attach, can't be had: %w: start the session again", at, err)
+	}
+	command := a.command(inner, port)
+	return &command, nil
 }
 
 // NewLaunched prepares for a debuggee that the editor starts.

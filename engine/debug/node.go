@@ -19,6 +19,7 @@ func nodeAdapter() *adapter {
 		resolve:  resolveNode,
 		suggest:  suggestNode,
 		launcher: launchNode,
+		alone:    "js-debug",
 	}
 }
 

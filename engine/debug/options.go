@@ -90,9 +90,12 @@ func (o *Options) start(output func(category, text string)) adapterStart {
 
 func (o *Options) proxyConfig() proxyConfig {
 	entry := lookup(o.Adapter)
-	cfg := proxyConfig{host: o.Host, log: o.Log, prepare: o.prepared, await: o.awaitProcess, enter: o.Sandbox.Enter, expose: o.Sandbox.Expose, child: entry.child}
+	cfg := proxyConfig{host: o.Host, log: o.Log, prepare: o.prepared, await: o.awaitProcess, enter: o.Sandbox.Enter, stays: entry.stays}
 	if entry.inTerminal {
 		cfg.inTerminal, cfg.startThere = o.wantsTerminal, o.startThere
+	}
+	if entry.child != nil {
+		cfg.child = (&children{expose: o.Sandbox.Expose, change: entry.child, log: o.Log}).lead
 	}
 	return cfg
 }

@@ -45,12 +45,12 @@ type proxyConfig struct {
 	startThere func(ctx context.Context, elsewhere func(ctx context.Context, args []string, dir string) error) (*runningAdapter, error)
 	// enter gives the command line by which a terminal of the editor joins the sandbox.
 	enter func(args []string) ([]string, error)
-	// expose makes a port of the workstation that leads to one inside the sandbox, and
-	// child changes what the adapter tells of a child's; both may be nil.
-	expose func(port int) (int, error)
-	child  func(m *message, expose func(port int) (int, error)) (*message, error)
+	// child changes what the adapter tells of a child process's debugger; nil: it has none.
+	child func(m *message, own int) (*message, error)
 	// patience is what the adapter gets to end its debuggee; 0 = disconnectTime.
 	patience time.Duration
+	// stays: the adapter does not end by itself after a disconnect.
+	stays bool
 	// last: nobody waits for the editor to come back after a restart.
 	last bool
 	// over ends the session, and returns when it has ended; nil = others see to that. It
@@ -234,6 +234,9 @@ func (p *proxy) awaitGoodbye() {
 // deadlineOver: somebody has not done what was awaited.
 func (p *proxy) deadlineOver() {
 	p.deadline = nil
+	if p.ending {
+		p.answerPending(nil) // the adapter has not
+	}
 	p.finished = true
 }
 

@@ -66,8 +66,11 @@ type adapter struct {
 	// unset takes variables out of the debuggee's environment where env can't.
 	unset func(c *config, names []string)
 	// child leads the editor to the debugger of a child process: it changes what the
-	// adapter tells of its port inside the sandbox to one that expose makes outside.
-	child func(m *message, expose func(port int) (int, error)) (*message, error)
+	// adapter tells of its port inside the sandbox to one that expose makes outside. own
+	// is the port at which the adapter is spoken to, 0 where it is none.
+	child func(m *message, own int, expose func(port int) (int, error)) (*message, error)
+	// stays: the adapter is a server, which lives on after a disconnect.
+	stays bool
 	// finish completes launch arguments for this session: dir is its private folder.
 	finish func(c *config, dir string)
 	// server is the port of an adapter that is there already, as it was started with the
@@ -87,6 +90,13 @@ type adapter struct {
 	// launcher rewrites a configuration so that the editor's own adapter starts its
 	// debuggee by the command line prefix.
 	launcher func(c *config, prefix []string)
+	// attach is the other way: it rewrites a configuration so that the editor's own adapter
+	// attaches to the debug server of the program at that port of the workstation. The
+	// session starts the program itself, by command, whose debug server listens at port.
+	attach  func(c *config, port int)
+	command func(c *config, port int) protocol.Command
+	// alone is the entry that takes its place for an editor that has no such adapter.
+	alone string
 }
 
 // serverPort is the port of an adapter that is there already, 0 when there is none.
@@ -99,7 +109,7 @@ func (a *adapter) serverPort(c *config) int {
 
 // registry is the table of adapters.
 func registry() []*adapter {
-	return []*adapter{delveAdapter(), debugpyAdapter(), lldbAdapter(), nodeAdapter(), commandAdapter()}
+	return []*adapter{delveAdapter(), debugpyAdapter(), lldbAdapter(), nodeAdapter(), jsDebugAdapter(), javaAdapter(), commandAdapter()}
 }
 
 // Adapters lists the debug types that can be proxied or launched.

@@ -1,6 +1,7 @@
 package debug
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -62,10 +63,27 @@ func (c *config) resolveFor(a *adapter, target protocol.Target, opts ResolveOpti
 		}
 	}
 	if a.mode == protocol.ModeLauncher && c.failed() == nil && opts.Exec != nil {
-		a.launcher(c, opts.Exec)
+		c.join(a, opts.Exec)
 	}
 	result.Launch, result.Diagnostics = c.raw(), c.findings
 	return result
+}
+
+// join rewrites a configuration for the editor's own adapter. One that attaches is
+// rewritten already.
+func (c *config) join(a *adapter, exec []string) {
+	switch {
+	case a.launcher != nil:
+		a.launcher(c, exec)
+	case c.text("request") == "launch":
+		at, err := freeAddress(context.Background())
+		if err != nil {
+			failed := protocol.Errorf(protocol.CodeSandboxFailed, "there is no free port on 127.0.0.1 for the debugger: %w", err)
+			c.findings = append(c.findings, failed.Diagnostic(protocol.SeverityError, "launch.request"))
+			return
+		}
+		a.attach(c, int(at.Port()))
+	}
 }
 
 func environOr(env []string) []string {

@@ -104,7 +104,7 @@ func TestResolveTellsWhatIsWrong(t *testing.T) {
 		name, launch, field, text string
 		code                      protocol.ErrorCode
 	}{
-		{"unknown type", `{"type":"cobol"}`, "launch.type", "known are go, debugpy, lldb-dap, node, command", protocol.CodeUnknownAdapter},
+		{"unknown type", `{"type":"cobol"}`, "launch.type", "known are go, debugpy, lldb-dap, node, js-debug, java, command", protocol.CodeUnknownAdapter},
 		{"no type", `{}`, "launch.type", `no "type"`, protocol.CodeUnknownAdapter},
 		{"wrong type of type", `{"type":7}`, "launch.type", "must be a string, not 7", protocol.CodeBadLaunch},
 		{"attach", `{"type":"go","request":"attach"}`, "launch.processId", "tunnel-server exec", protocol.CodeBadLaunch},

@@ -32,6 +32,8 @@ type runningAdapter struct {
 	process sandbox.Process
 	exited  chan struct{}
 	code    int
+	// listens is its TCP port inside the sandbox, 0 for the other transports.
+	listens int
 	// last is the end of what it wrote to standard error.
 	last *tail
 	// captures are its standard output, unless that carries DAP, and its standard error.
@@ -118,6 +120,7 @@ func (s adapterStart) connect(ctx context.Context, r *runningAdapter, args []str
 		if err != nil {
 			return nil, err
 		}
+		r.listens = int(address.Port())
 		return s.connectListening(ctx, r, s.entry.address(args, address.String()), func(ctx context.Context) (net.Conn, error) {
 			return s.box.Dial(ctx, netip.AddrPort{}, int(address.Port()))
 		})

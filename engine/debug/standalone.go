@@ -133,6 +133,9 @@ func (s *standalone) initialize(ctx context.Context, m *message) error {
 	if len(s.Command) > 0 {
 		name = commandType
 	}
+	if entry := lookup(name); entry != nil && entry.alone != "" {
+		name = entry.alone
+	}
 	s.entry, s.spoken = lookup(name), name
 	if s.entry == nil || s.entry.mode != protocol.ModeProxy {
 		c := &config{values: map[string]json.RawMessage{}}
@@ -214,6 +217,12 @@ func (s *standalone) begin(ctx context.Context, m *message) bool {
 	if s.entry == nil {
 		return fail(protocol.Errorf(protocol.CodeInvalidRequest, "%s comes before initialize", m.command))
 	}
+	if endpoint := childAt(m.get("arguments")); endpoint != nil {
+		if err := s.joinChild(ctx, endpoint); err != nil {
+			return fail(err)
+		}
+		return true
+	}
 	target, err := s.target(m)
 	if err != nil {
 		return fail(err)
@@ -229,6 +238,17 @@ func (s *standalone) begin(ctx context.Context, m *message) bool {
 		return fail(err)
 	}
 	return true
+}
+
+// joinChild serves the editor's session with the debugger of a child process: it is of a
+// session that another of us has started.
+func (s *standalone) joinChild(ctx context.Context, endpoint *protocol.Endpoint) error {
+	s.launchArgs = s.launch.get("arguments")
+	inner, err := s.meet(ctx, endpoint)
+	if err != nil {
+		return err
+	}
+	return s.proxy(ctx, inner)
 }
 
 // greeted is the session's debugger as an editor finds it.

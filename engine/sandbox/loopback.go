@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 )
@@ -142,8 +144,14 @@ func (b *loopback) processes() []int {
 	return pids
 }
 
-// Expose: the listeners are the workstation's own.
-func (b *loopback) Expose(port int) (int, error) { return port, b.open() }
+// Expose: the listeners are the workstation's own. Only where something is to be done in
+// between there is another port.
+func (b *loopback) Expose(e Exposure) (int, error) {
+	if err := b.open(); err != nil || e.plain() {
+		return e.Port, err
+	}
+	return b.outbound.expose(e, []int{e.At}, func(ctx context.Context) (net.Conn, error) { return b.Dial(ctx, netip.AddrPort{}, e.Port) })
+}
 
 func (b *loopback) Close(ctx context.Context) error { return b.closeWith(ctx, b.shutdown) }
 

@@ -346,12 +346,18 @@ func (n *namespaces) outside() (*supervisor, error) {
 	return n.host, nil
 }
 
-// Expose listens on a port of the kernel's choice, beside the forwards.
-func (n *namespaces) Expose(port int) (int, error) {
+// Expose listens on the workstation's loopback, beside the forwards.
+func (n *namespaces) Expose(e Exposure) (int, error) {
 	if err := n.open(); err != nil {
 		return 0, err
 	}
-	return n.forwards.expose(port, func(ctx context.Context) (net.Conn, error) { return n.Dial(ctx, netip.AddrPort{}, port) })
+	ports := []int{e.At, 0}
+	if e.At == 0 {
+		ports[0] = e.Port // it is what people have in their configurations
+	} else {
+		ports = ports[:1]
+	}
+	return n.forwards.expose(e, ports, func(ctx context.Context) (net.Conn, error) { return n.Dial(ctx, netip.AddrPort{}, e.Port) })
 }
 
 // listeners lists the namespace's listening sockets.

@@ -189,49 +189,18 @@ func (o *outbound) serveForward(conn net.Conn, target string) {
 			return nil, errors.New("no cluster")
 		}
 		return o.cluster.DialContext(ctx, "tcp", target)
-	})
+	}, copyAll)
 }
 
 // lead connects a connection to where dial leads; one that can't be had is reset.
-func (o *outbound) lead(conn net.Conn, target string, dial func(context.Context) (net.Conn, error)) {
+func (o *outbound) lead(conn net.Conn, target string, dial func(context.Context) (net.Conn, error), answers func(io.Writer, io.Reader) error) {
 	far, err := dial(o.ctx)
 	if err != nil {
 		o.log.Info("forward refused", "target", target, "error", err)
 		resetConn(conn)
 		return
 	}
-	o.relay(conn, far)
-}
-
-// expose gives the port here that leads to one inside.
-func (o *outbound) expose(port int, dial func(context.Context) (net.Conn, error)) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if here, known := o.exposed[port]; known {
-		return here, nil
-	}
-	if o.closed {
-		return 0, ErrClosed
-	}
-	// The same number is what people have in their configurations.
-	l, err := o.listener(o.ctx, port)
-	if err != nil {
-		l, err = o.listener(o.ctx, 0)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("a port for the session's port %d: %w", port, err)
-	}
-	address, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		_ = l.Close()
-		return 0, fmt.Errorf("a port for the session's port %d: %v is none", port, l.Addr())
-	}
-	o.forwards = append(o.forwards, l)
-	o.exposed[port] = address.Port
-	o.tasks.Go(func() {
-		o.accept(l, func(conn net.Conn) { o.lead(conn, fmt.Sprintf("127.0.0.1:%d", port), dial) })
-	})
-	return address.Port, nil
+	o.relayAnswers(conn, far, answers)
 }
 
 // resetConn makes the peer see a reset rather than an orderly end.
@@ -248,7 +217,10 @@ func resetConn(conn net.Conn) {
 type closeWriter interface{ CloseWrite() error }
 
 // relay copies both ways until both have ended, passing half-closes on.
-func (o *outbound) relay(near, far net.Conn) {
+func (o *outbound) relay(near, far net.Conn) { o.relayAnswers(near, far, copyAll) }
+
+// relayAnswers is relay where answers copies what the far side says.
+func (o *outbound) relayAnswers(near, far net.Conn, answers func(io.Writer, io.Reader) error) {
 	if !o.add(far) {
 		return
 	}
@@ -256,15 +228,19 @@ func (o *outbound) relay(near, far net.Conn) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		pipe(far, near)
+		pipe(far, near, copyAll)
 	}()
-	pipe(near, far)
+	pipe(near, far, answers)
 	<-done
 }
 
-func pipe(dst, src net.Conn) {
+func copyAll(dst io.Writer, src io.Reader) error {
 	_, err := io.Copy(dst, src)
-	if err != nil {
+	return err
+}
+
+func pipe(dst, src net.Conn, pass func(io.Writer, io.Reader) error) {
+	if err := pass(dst, src); err != nil {
 		// A side that broke must not look like one that has finished.
 		resetConn(dst)
 		_ = src.Close()

@@ -135,15 +135,32 @@ type Sandbox interface {
 	// Dial connects to a listener of the session's tree; source is the caller's address, shown where the mode can.
 	Dial(ctx context.Context, source netip.AddrPort, port int) (net.Conn, error)
 	// Expose makes a listener of the session's tree on its 127.0.0.1 reachable for this
-	// user's programs on the workstation's, until Close, and gives the port there: of the
-	// same number where that is free. Asked again it gives the same one.
-	Expose(port int) (workstation int, err error)
+	// user's programs on the workstation's, until Close, and gives the port there. Asked
+	// again for the same port it gives the same one.
+	Expose(e Exposure) (workstation int, err error)
 	// Processes lists the session's processes, parents before their children.
 	Processes() []Running
 	// WatchListen tells the state of a port now and at each change, until ctx ends and the channel is closed.
 	WatchListen(ctx context.Context, port int) <-chan Listening
 	// Close ends the whole process tree and undoes everything. It may be called twice. Bounded by ctx.
 	Close(ctx context.Context) error
+}
+
+// Exposure is what Expose makes reachable.
+type Exposure struct {
+	// Port is inside.
+	Port int
+	// At is the port on the workstation; 0 = of the same number where that is free.
+	At int
+	// Wait: who comes before the program listens waits for it, and is not refused.
+	Wait bool
+	// Answers passes on what the program says, until it has said all; nil = as it is.
+	Answers func(to io.Writer, from io.Reader) error
+}
+
+// plain tells whether a listener that is the workstation's own needs nothing in between.
+func (e Exposure) plain() bool {
+	return !e.Wait && e.Answers == nil && (e.At == 0 || e.At == e.Port)
 }
 
 // ModeVariable forces a mode.

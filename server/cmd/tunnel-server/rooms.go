@@ -66,32 +66,48 @@ func newDebugger(_ context.Context, cfg engine.DebuggerConfig, folder string, te
 	if !ok {
 		return nil, protocol.Errorf(protocol.CodeInternalError, "a sandbox of another kind: %T", cfg.Sandbox)
 	}
-	if cfg.Command != nil {
-		opts := debug.ProcessOptions{Sandbox: box.Sandbox, Command: *cfg.Command, Host: cfg.Host}
-		if terminal != nil {
-			opts.Stdin, opts.Stdout, opts.Stderr = terminal.In, terminal.Out, terminal.Err
-		}
-		process, err := debug.RunProcess(opts)
+	command := cfg.Command
+	if command == nil && debug.ModeOf(cfg.Launch) == protocol.ModeLauncher {
+		served, err := debug.Served(cfg.Launch, folder, box.Sandbox)
 		if err != nil {
 			return nil, err
 		}
-		return process, nil
+		if served == nil {
+			return newLaunched(cfg, folder)
+		}
+		command = served
 	}
-	if len(cfg.Launch) == 0 {
+	switch {
+	case command != nil:
+		return newProcess(cfg, *command, box, terminal)
+	case len(cfg.Launch) == 0:
 		return debug.NewOutside(cfg.Host), nil
-	}
-	if debug.ModeOf(cfg.Launch) == protocol.ModeLauncher {
-		launched, err := debug.NewLaunched(cfg.Launch, folder, cfg.Host)
-		if err != nil {
-			return nil, err
-		}
-		return launched, nil
 	}
 	debugger, err := debug.New(debug.Options{Sandbox: box.Sandbox, Launch: cfg.Launch, Dir: cfg.Dir, Folder: folder, Host: cfg.Host, Log: log})
 	if err != nil {
 		return nil, err
 	}
 	return debugger, nil
+}
+
+func newLaunched(cfg engine.DebuggerConfig, folder string) (engine.Debugger, error) {
+	launched, err := debug.NewLaunched(cfg.Launch, folder, cfg.Host)
+	if err != nil {
+		return nil, err
+	}
+	return launched, nil
+}
+
+func newProcess(cfg engine.DebuggerConfig, command protocol.Command, box sandboxRoom, terminal *cli.Streams) (engine.Debugger, error) {
+	opts := debug.ProcessOptions{Sandbox: box.Sandbox, Command: command, Host: cfg.Host}
+	if terminal != nil {
+		opts.Stdin, opts.Stdout, opts.Stderr = terminal.In, terminal.Out, terminal.Err
+	}
+	process, err := debug.RunProcess(opts)
+	if err != nil {
+		return nil, err
+	}
+	return process, nil
 }
 
 // clusterRoom is a cluster.Client as the engine sees it.
@@ -224,6 +240,10 @@ func (r sandboxRoom) Variables(ctx context.Context, user map[string]*string) (ma
 		return nil, err
 	}
 	return debug.Variables(os.Environ(), pod, r.Environ(), user), nil
+}
+
+func (r sandboxRoom) Expose(port int) (int, error) {
+	return r.Sandbox.Expose(sandbox.Exposure{Port: port})
 }
 
 func (r sandboxRoom) Dial(ctx context.Context, source string, port int) (net.Conn, error) {
