@@ -90,6 +90,7 @@ test-faults: test-programs ## faults under load, the quick form of each
 
 .PHONY: test-debuggers
 test-debuggers: test-programs ## each debugger, end to end on a real cluster
+	@./scripts/shop-images.sh $(TOOLS)/shop
 	@KUBETUNNEL_TOOLS=$(TOOLS) ./scripts/test-debuggers.sh $(ARGS)
 
 .PHONY: test-vscode

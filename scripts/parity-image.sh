@@ -23,7 +23,7 @@ cp test/parity/probes/probe.py test/parity/probes/probe.mjs "$out/"
 
 stdlib=$("$python" -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
 programs=("$python" "$node" "$out/probe-c" "$stdlib"/lib-dynload/*.so)
-mapfile -t libraries < <(ldd "${programs[@]}" 2>/dev/null | grep -oE '/\S+\.so\S*' | grep -v ':$' | grep -v "^$stdlib" | sort -u)
+mapfile -t libraries < <(./scripts/libraries.sh "${programs[@]}" | grep -v "^$stdlib")
 
 files=()
 for path in "$python" "$node" "${libraries[@]}"; do files+=(--file "$path:$path"); done

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # python.sh FOLDER: an interpreter with the Python debugger and what the examples need,
-# for the tests; it stays in FOLDER, in the cache. Prints its path.
+# for the tests; it stays in FOLDER, in the cache. Prints its path. What is installed is
+# pinned by hashes; python-requirements.in is what they are made of.
 set -euo pipefail
 folder=$1
 cd "$(dirname "$0")"
@@ -12,7 +13,7 @@ if [ ! -e "$folder/$wanted/complete" ]; then
   python3 -c 'import ensurepip, venv' 2>/dev/null || ./packages.sh "Python's venv" python3-venv >&2
   rm -rf "${folder:?}/$wanted"
   python3 -m venv "$folder/$wanted" >&2
-  "$python" -m pip install --quiet --disable-pip-version-check -r python-requirements.txt >&2
+  "$python" -m pip install --quiet --disable-pip-version-check --require-hashes -r python-requirements.txt >&2
   touch "$folder/$wanted/complete"
 fi
 echo "$python"

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,12 +19,42 @@ import (
 // shopFiles are put into whatever namespace is wanted, so the namespace's own is not among them.
 var shopFiles = []string{"prices.yaml", "cart.yaml", "web.yaml", "loadgen.yaml"}
 
+// languageFiles are the shop's services in Python, TypeScript and Java, whose images are
+// large: who needs them adds them to a shop that is open.
+var languageFiles = []string{"reviews.yaml", "recommendations.yaml", "stock.yaml"}
+
 // Shop puts the example shop into a namespace, and waits until all of it is available.
 func (c *Cluster) Shop(ctx context.Context, namespace string) error {
 	if err := c.Namespace(ctx, namespace); err != nil {
 		return err
 	}
-	for _, file := range shopFiles {
+	if err := c.applyShop(ctx, namespace, shopFiles); err != nil {
+		return err
+	}
+	// kube-proxy follows the pods by watch.
+	return Wait(ctx, "the shop's Services", func() (bool, error) {
+		_, err := c.Call(ctx, namespace, "http://web/ann", true)
+		return err == nil, err
+	})
+}
+
+// Languages adds the services in Python, TypeScript and Java to a namespace's shop, and
+// gives the cluster their images.
+func (c *Cluster) Languages(ctx context.Context, namespace string, say func(string)) error {
+	more, err := readImages(filepath.Join(c.Root, "build", "shop"))
+	if err != nil {
+		return err
+	}
+	maps.Copy(c.images.refs, more.refs)
+	if err := c.Load(ctx, say, more.tarballs...); err != nil {
+		return err
+	}
+	return c.applyShop(ctx, namespace, languageFiles)
+}
+
+// applyShop applies files of the shop and waits until what is deployed is available.
+func (c *Cluster) applyShop(ctx context.Context, namespace string, files []string) error {
+	for _, file := range files {
 		content, err := os.ReadFile(filepath.Join(c.Root, "examples", "shop", "k8s", file))
 		if err != nil {
 			return err
@@ -32,14 +63,7 @@ func (c *Cluster) Shop(ctx context.Context, namespace string) error {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 	}
-	if err := c.WaitAvailable(ctx, namespace); err != nil {
-		return err
-	}
-	// kube-proxy follows the pods by watch.
-	return Wait(ctx, "the shop's Services", func() (bool, error) {
-		_, err := c.Call(ctx, namespace, "http://web/ann", true)
-		return err == nil, err
-	})
+	return c.WaitAvailable(ctx, namespace)
 }
 
 // WaitAvailable waits until all Deployments of a namespace are rolled out.
