@@ -10,9 +10,10 @@ fi
 ./scripts/jdk.sh
 ./scripts/lldb.sh
 KUBETUNNEL_PYTHON=$(./scripts/python.sh "${KUBETUNNEL_TOOLS:?}/python")
+KUBETUNNEL_JS_DEBUG=$(./scripts/jsdebug.sh "$KUBETUNNEL_TOOLS/js-debug")
 KUBETUNNEL_GDB=$(./scripts/gdb.sh "$KUBETUNNEL_TOOLS/gdb")
 KUBETUNNEL_LLDB_DAP=$(./scripts/lldb-dap.sh "$KUBETUNNEL_TOOLS/lldb-dap")
 KUBETUNNEL_EDITORS=$(./scripts/editors.sh "$KUBETUNNEL_TOOLS/editors")
-export KUBETUNNEL_PYTHON KUBETUNNEL_GDB KUBETUNNEL_LLDB_DAP KUBETUNNEL_EDITORS
+export KUBETUNNEL_PYTHON KUBETUNNEL_JS_DEBUG KUBETUNNEL_GDB KUBETUNNEL_LLDB_DAP KUBETUNNEL_EDITORS
 export KUBETUNNEL_E2E=debuggers KUBETUNNEL_TEST_SERVER=bin/race/tunnel-server
 bin/report -stream go test -json -race -count=1 -failfast -timeout 25m "$@" ./test/e2e

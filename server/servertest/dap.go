@@ -29,7 +29,7 @@ func ask[T dap.Message](ctx context.Context, d *Debugger, command string, args a
 func (d *Debugger) Initialize(ctx context.Context, adapterID string) (*dap.Capabilities, error) {
 	answer, err := ask[*dap.InitializeResponse](ctx, d, "initialize", arguments{
 		"clientID": "servertest", "adapterID": adapterID, "pathFormat": "path", "linesStartAt1": true, "columnsStartAt1": true,
-		"supportsRunInTerminalRequest": d.answers(),
+		"supportsRunInTerminalRequest": d.answers(), "supportsStartDebuggingRequest": d.answers(),
 	})
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -24,6 +25,13 @@ type debuggee struct {
 	// source is the file with the breakpoint, by its path in the project. After the line
 	// that is marked there, another one of the same function follows.
 	source string
+	// port is the variable that tells the program its port, beside LISTEN; "" = none.
+	port string
+	// children: the program is debugged by sessions of their own, which its debugger asks for.
+	children bool
+	// adapter starts the editor's own debugger, for one that lives there, and tells where it
+	// listens; nil for one that lives in the session.
+	adapter func(ctx context.Context, t *testing.T) *protocol.Endpoint
 	// launch is its launch configuration as people write it, but for "request" and LISTEN in "env".
 	launch func(ctx context.Context, t *testing.T, source string) map[string]any
 	// When it stands still, an expression is evaluated, and a local variable looked for, whose
@@ -38,6 +46,14 @@ type debuggee struct {
 
 func (d debuggee) stoodIn() string { return or(d.service, "cart") }
 
+// open makes sure that the service is there.
+func (d debuggee) open(t *testing.T) {
+	t.Helper()
+	if d.service != "" {
+		needLanguages(t)
+	}
+}
+
 func or(text, otherwise string) string {
 	if text == "" {
 		return otherwise
@@ -48,7 +64,10 @@ func or(text, otherwise string) string {
 // debugged is a session of a debuggee.
 type debugged struct {
 	debuggee
+	// Debugger is the one that has stopped last, first the one that the editor has launched.
 	*servertest.Debugger
+	first    *servertest.Debugger
+	family   *family // nil unless it has children
 	id       string
 	listen   string // the address that the program is told
 	path     string // of the source
@@ -67,6 +86,9 @@ func (d debuggee) start(ctx context.Context, t *testing.T, e *servertest.Editor,
 	s.path, s.line = breakpointIn(t, filepath.Join(world.Root, d.source))
 	configuration := d.launch(ctx, t, s.path)
 	env := map[string]string{"LISTEN": s.listen}
+	if d.port != "" {
+		env[d.port] = strconv.Itoa(port)
+	}
 	if own, ok := configuration["env"].(map[string]string); ok {
 		for name, value := range own {
 			env[name] = value
@@ -77,14 +99,30 @@ func (d debuggee) start(ctx context.Context, t *testing.T, e *servertest.Editor,
 	if s.launched, err = json.Marshal(configuration); err != nil {
 		t.Fatal(err)
 	}
-	started, err := e.Server.StartSession(ctx, &protocol.StartSessionParams{
-		ID: id, Target: protocol.Target{Namespace: shop, Service: d.stoodIn(), LocalPort: port}, Launch: s.launched,
-	})
+	s.launch(ctx, t, e, protocol.Target{Namespace: shop, Service: d.stoodIn(), LocalPort: port})
+	return s
+}
+
+// launch starts the session as an editor does: with what its configuration comes to.
+func (s *debugged) launch(ctx context.Context, t *testing.T, e *servertest.Editor, target protocol.Target) {
+	t.Helper()
+	resolved, err := e.Server.ResolveSession(ctx, &protocol.ResolveSessionParams{ID: s.id, Target: target, Launch: s.launched})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.endpoint = started.DAP
-	return s
+	for _, d := range resolved.Diagnostics {
+		if d.Severity == protocol.SeverityError {
+			t.Fatalf("%+v", d)
+		}
+	}
+	s.launched = resolved.Launch
+	started, err := e.Server.StartSession(ctx, &protocol.StartSessionParams{ID: s.id, Target: target, Launch: s.launched})
+	if err != nil || (started.DAP == nil) != (s.adapter != nil) {
+		t.Fatalf("%+v, %v", started, err)
+	}
+	if s.endpoint = started.DAP; s.adapter != nil {
+		s.endpoint = s.adapter(ctx, t)
+	}
 }
 
 func request(configuration map[string]any) string {
@@ -101,15 +139,21 @@ func (s *debugged) attach(ctx context.Context, t *testing.T, e *servertest.Edito
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.Close() })
-	s.Debugger = d
+	s.Debugger, s.first = d, d
 	if s.asked != nil {
 		d.OnRequest(s.asked)
 	}
-	if err := d.Launch(ctx, s.launched, s.path, s.line); err != nil {
+	lines := []int{s.line}
+	if s.children {
+		lines = nil // they come to it
+		s.family = newFamily(ctx, t, s)
+		d.OnRequest(s.family.asked)
+	}
+	if err := d.Launch(ctx, s.launched, s.path, lines...); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, d.Output(), e.Output(s.id))
 	}
 	if _, err := e.WaitState(ctx, s.id, protocol.StateLive); err != nil {
-		t.Fatalf("%v\n%s", err, d.Output())
+		t.Fatalf("%v\n%s\n%s\n%s", err, d.Output(), e.Output(s.id), s.family.told())
 	}
 }
 
@@ -117,10 +161,10 @@ func (s *debugged) attach(ctx context.Context, t *testing.T, e *servertest.Edito
 func (s *debugged) restart(ctx context.Context, t *testing.T, e *servertest.Editor) {
 	t.Helper()
 	before := e.Session(s.id).Intercept
-	if err := s.Disconnect(ctx, true); err != nil {
+	if err := s.first.Disconnect(ctx, true); err != nil {
 		t.Fatal(err)
 	}
-	_ = s.Close()
+	_ = s.first.Close()
 	s.waitOrigin(ctx, t) // there is no debuggee
 	s.attach(ctx, t, e)
 	if now := e.Session(s.id).Intercept; now != before {
@@ -133,7 +177,7 @@ func (s *debugged) restart(ctx context.Context, t *testing.T, e *servertest.Edit
 func (s *debugged) stopAtCall(ctx context.Context, t *testing.T) {
 	t.Helper()
 	answered := s.callAside(ctx)
-	stopped, frame := s.stopped(ctx, t, s.Debugger, s.line)
+	stopped, frame := s.stopped(ctx, t, s.line)
 	if value, err := s.Evaluate(ctx, frame.Id, s.expression); err != nil || value != s.want {
 		t.Errorf("%s is %s, %v; want %s", s.expression, value, err, s.want)
 	}
@@ -156,7 +200,7 @@ func (s *debugged) stopAtCall(ctx context.Context, t *testing.T) {
 	if err := s.Next(ctx, stopped.Body.ThreadId); err != nil {
 		t.Fatal(err)
 	}
-	stopped, _ = s.stopped(ctx, t, s.Debugger, s.line+1)
+	stopped, _ = s.stopped(ctx, t, s.line+1)
 	if err := s.Continue(ctx, stopped.Body.ThreadId); err != nil {
 		t.Fatal(err)
 	}
@@ -166,20 +210,29 @@ func (s *debugged) stopAtCall(ctx context.Context, t *testing.T) {
 }
 
 // stopped waits until the program stands still in a line of the source.
-func (s *debugged) stopped(ctx context.Context, t *testing.T, d *servertest.Debugger, line int) (*dap.StoppedEvent, dap.StackFrame) {
+func (s *debugged) stopped(ctx context.Context, t *testing.T, line int) (*dap.StoppedEvent, dap.StackFrame) {
 	t.Helper()
-	stopped, err := d.WaitStopped(ctx)
+	stopped, err := s.waitStopped(ctx)
 	for err == nil && stopped.Body.Reason == "pause" { // halted by the debugger, for its own ends
-		stopped, err = d.WaitStopped(ctx)
+		stopped, err = s.waitStopped(ctx)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	frames, err := d.Stack(ctx, stopped.Body.ThreadId)
+	frames, err := s.Stack(ctx, stopped.Body.ThreadId)
 	if err != nil || len(frames) == 0 || frames[0].Line != line || frames[0].Source == nil || frames[0].Source.Path != s.path {
 		t.Fatalf("stopped (%s), but not in line %d of %s: %+v, %v", stopped.Body.Reason, line, s.path, frames, err)
 	}
 	return stopped, frames[0]
+}
+
+// waitStopped waits until the program stops, in whichever of its processes.
+func (s *debugged) waitStopped(ctx context.Context) (stopped *dap.StoppedEvent, err error) {
+	if s.family == nil {
+		return s.WaitStopped(ctx)
+	}
+	s.Debugger, stopped, err = s.family.stopped(ctx)
+	return stopped, err
 }
 
 // callAside lets the cluster call until the workstation answers.
@@ -224,6 +277,10 @@ func breakpointIn(t *testing.T, file string) (path string, line int) {
 	t.Helper()
 	path, err := filepath.Abs(file)
 	if err != nil {
+		t.Fatal(err)
+	}
+	// As the program itself finds it.
+	if path, err = filepath.EvalSymlinks(path); err != nil {
 		t.Fatal(err)
 	}
 	content, err := os.ReadFile(path)

@@ -25,7 +25,7 @@ func TestDebuggersOfTwoLanguagesShareACall(t *testing.T) {
 	back.attach(ctx, t, e)
 
 	answered := front.callAside(ctx)
-	inFront, frame := front.stopped(ctx, t, front.Debugger, front.line)
+	inFront, frame := front.stopped(ctx, t, front.line)
 	if value, err := front.Evaluate(ctx, frame.Id, "r.URL.Path"); err != nil || value != `"/ann"` {
 		t.Errorf("r.URL.Path is %s, %v", value, err)
 	}
@@ -35,7 +35,7 @@ func TestDebuggersOfTwoLanguagesShareACall(t *testing.T) {
 	if err := front.Continue(ctx, inFront.Body.ThreadId); err != nil {
 		t.Fatal(err)
 	}
-	inBack, frame := back.stopped(ctx, t, back.Debugger, back.line)
+	inBack, frame := back.stopped(ctx, t, back.line)
 	if value, err := back.Evaluate(ctx, frame.Id, "cents"); err != nil || value != "35" {
 		t.Errorf("cents is %s, %v", value, err)
 	}

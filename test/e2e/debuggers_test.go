@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// debuggees is the table of debuggers that live in the session, each with a program of its
+// debuggees is the table of debuggers that speak DAP, each with a program of its
 // language, which stands in for cart or is a service of the shop. Each is put through the
 // same course; what only one of them has is a test of its own.
 var debuggees = map[string]debuggee{
@@ -69,6 +69,42 @@ var debuggees = map[string]debuggee{
 			}
 		},
 	},
+	"debugpy, Flask": {
+		service: "reviews", url: reviews, source: "examples/shop/reviews/app.py", port: "FLASK_RUN_PORT", threads: 2,
+		expression: "stars", want: "[5, 4]", variable: "average", value: "4.5", answer: `"moderation":"strict"`,
+		launch: func(_ context.Context, _ *testing.T, source string) map[string]any {
+			return python(source, "flask", map[string]string{"FLASK_APP": "app.py"}, "run", "--no-debugger", "--no-reload")
+		},
+	},
+	"debugpy, Flask with its reloader": {
+		service: "reviews", url: reviews, source: "examples/shop/reviews/app.py", port: "FLASK_RUN_PORT", children: true, threads: 2,
+		expression: "stars", want: "[5, 4]", variable: "average", value: "4.5", answer: `"moderation":"strict"`,
+		launch: func(_ context.Context, _ *testing.T, source string) map[string]any {
+			return python(source, "flask", map[string]string{"FLASK_APP": "app.py", "FLASK_DEBUG": "1"}, "run", "--no-debugger")
+		},
+	},
+	"debugpy, FastAPI with uvicorn's reloader": {
+		source: "test/e2e/testdata/debuggers/asgi_cart.py", port: "UVICORN_PORT", children: true, threads: 2,
+		expression: "cents + 1", want: "281", variable: "customer", value: "'ann'",
+		launch: func(_ context.Context, _ *testing.T, source string) map[string]any {
+			return python(source, "uvicorn", nil, "asgi_cart:app", "--reload")
+		},
+	},
+	"js-debug, Express in TypeScript": {
+		service: "recommendations", url: recommendations, source: "build/shop/recommendations/src/server.ts", children: true,
+		expression: "items.length + 1", want: "3", variable: "items", value: "(2) ['honey', 'tea']", answer: `"season":"harvest"`,
+		launch: func(_ context.Context, _ *testing.T, source string) map[string]any {
+			launch := express(source)
+			launch["type"], launch["jsDebugPath"] = "js-debug", os.Getenv("KUBETUNNEL_JS_DEBUG")
+			return launch
+		},
+	},
+	"js-debug in the editor, Express in TypeScript": {
+		service: "recommendations", url: recommendations, source: "build/shop/recommendations/src/server.ts", children: true,
+		expression: "items.length + 1", want: "3", variable: "items", value: "(2) ['honey', 'tea']", answer: `"season":"harvest"`,
+		adapter: startJSDebug,
+		launch:  func(_ context.Context, _ *testing.T, source string) map[string]any { return express(source) },
+	},
 }
 
 // compile compiles a source file, and gives the program.
@@ -97,6 +133,7 @@ func buildGo(ctx context.Context, t *testing.T, folder string) string {
 func TestDebuggersStopAtACallOfTheCluster(t *testing.T) {
 	for name, d := range debuggees {
 		t.Run(name, func(t *testing.T) {
+			d.open(t)
 			ctx := testContext(t)
 			restored := remember(ctx, t, shop, d.stoodIn())
 			e := openEditor(ctx, t)
