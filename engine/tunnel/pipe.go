@@ -20,10 +20,12 @@ const (
 	receiveLimit = 1 << 20
 	// ackEvery is how many bytes may come in before they are acknowledged by themselves.
 	ackEvery = 256 << 10
-	// flushTimeout is how long a goodbye lets data go first; goodbyeTimeout bounds
-	// the far side's answer.
+	// flushTimeout is how long a goodbye lets data go first. goodbyeTimeout bounds the silence
+	// in which the far side's answer is waited for, goodbyeLimit the whole wait: an answer
+	// comes behind what a busy far side has sent before.
 	flushTimeout   = 250 * time.Millisecond
 	goodbyeTimeout = time.Second
+	goodbyeLimit   = 10 * time.Second
 )
 
 // pipe is a stream of bytes both ways that survives its transports, once it has
@@ -226,12 +228,7 @@ func (p *pipe) Close() error {
 	if t != nil {
 		hurry := time.AfterFunc(flushTimeout, p.hurryUp)
 		defer hurry.Stop()
-		timer := time.NewTimer(flushTimeout + goodbyeTimeout)
-		defer timer.Stop()
-		select {
-		case <-t.ended:
-		case <-timer.C:
-		}
+		t.awaitGoodbye()
 	}
 	p.fail(ErrClosed)
 	return nil

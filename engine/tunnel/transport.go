@@ -40,6 +40,30 @@ func (t *transport) end() {
 	})
 }
 
+// awaitGoodbye waits for the end that the far side's answer to a goodbye is, for as long
+// as it is heard of.
+func (t *transport) awaitGoodbye() {
+	limit := time.NewTimer(goodbyeLimit)
+	defer limit.Stop()
+	silence := time.NewTimer(flushTimeout + goodbyeTimeout)
+	defer silence.Stop()
+	for heard := t.heard.Load(); ; {
+		select {
+		case <-t.ended:
+			return
+		case <-limit.C:
+			return
+		case <-silence.C:
+		}
+		now := t.heard.Load()
+		if now == heard {
+			return
+		}
+		heard = now
+		silence.Reset(goodbyeTimeout)
+	}
+}
+
 // read takes frames in until the connection fails or says goodbye.
 func (t *transport) read() {
 	r := bufio.NewReaderSize(t.conn, maxFrame+frameHeaderSize)
