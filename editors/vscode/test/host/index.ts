@@ -1,6 +1,7 @@
 /** What runs inside the extension host: VS Code's own API is asked what the extension gives. */
 import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
+import { createRequire } from "node:module";
 import * as path from "node:path";
 import * as vscode from "vscode";
 import type { SessionInfo } from "../../../../protocol/gen/protocol";
@@ -66,8 +67,14 @@ async function completions(text: string): Promise<string[]> {
 
 test("activation makes the parts, and starts nothing", async () => {
   const { activationMillis, serverPid } = await api();
-  console.log(`measured: activation ${Math.round(activationMillis)} ms`);
   assert.equal(serverPid, undefined);
+  // Loaded once more: VS Code does not tell how long it took.
+  const load = createRequire(__filename);
+  const main = path.join(vscode.extensions.getExtension("kubetunnel.kubetunnel")?.extensionPath ?? "", "dist", "extension.js");
+  Reflect.deleteProperty(load.cache, main);
+  const began = performance.now();
+  load(main);
+  console.log(`measured: activation ${Math.round(activationMillis + performance.now() - began)} ms`);
 });
 
 test("names of the cluster complete in launch.json", async () => {

@@ -173,6 +173,7 @@ export class Window {
     fs.mkdirSync(pictures, { recursive: true });
     // Mouse and blinking cursor would be in it.
     await this.page.mouse.move(200, 15);
+    await this.page.locator(".workbench-hover").first().waitFor({ state: "hidden" });
     // What moves comes to rest first, but for what turns for ever.
     await this.page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a.effect?.getComputedTiming().iterations !== Infinity).map((a) => a.finished.catch(() => undefined))).then(() => undefined));
     await this.page.screenshot({ path: path.join(pictures, `${name}.png`), caret: "hide" });
