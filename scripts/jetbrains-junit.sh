@@ -14,4 +14,4 @@ mkdir -p "$out/home"
 # The platform's classes look into Java's own.
 exec java -ea -Djava.awt.headless=true -Didea.home.path="$PWD/$out/home" --add-opens java.base/java.util=ALL-UNNAMED \
   --add-opens java.base/java.lang=ALL-UNNAMED -classpath "$junit:$path" org.junit.platform.console.ConsoleLauncher execute \
-  --disable-banner --details tree --details-theme ascii --scan-classpath "$out/$part-test" "$@"
+  --disable-banner --disable-ansi-colors --details testfeed --scan-classpath "$out/$part-test" "$@"

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The real tunnel-server on a real cluster. */
 @Tag("cluster")
 class SessionTest {
-    private static final long LIMIT_SECONDS = 90;
+    private static final long LIMIT_SECONDS = 180;
     private static final String CALL = "http://cart/cart/ann";
 
     private final ConcurrentLinkedQueue<String> states = new ConcurrentLinkedQueue<>();

@@ -16,7 +16,7 @@ import java.util.concurrent.CompletableFuture;
 
 /** What the stage tells of the cluster: see test/stage in the project's folder. */
 public final class Stage {
-    private static final long LIMIT_MILLIS = 60_000;
+    private static final long LIMIT_MILLIS = 120_000;
     private static final long PAUSE_MILLIS = 50;
 
     private Stage() {}

@@ -81,6 +81,9 @@ final class Delegate implements ProgramRunner.Callback, ProcessListener, Disposa
         if (info != null && info.warnings != null) {
             info.warnings.forEach(warning -> Launch.tell(handler, warning));
         }
+        if (info != null && info.sandbox != null && info.sandbox.limits != null) {
+            info.sandbox.limits.forEach(limit -> Launch.tell(handler, limit));
+        }
         if (!started.removed().isEmpty()) {
             Launch.tell(handler, "the program should not have these variables, and the IDE can't take them out: " + String.join(", ", started.removed()));
         }

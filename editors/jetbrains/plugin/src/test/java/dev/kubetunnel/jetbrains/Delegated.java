@@ -13,11 +13,15 @@ import com.intellij.execution.configurations.RunProfile;
 import com.intellij.execution.configurations.RunProfileState;
 import com.intellij.execution.configurations.RunnerSettings;
 import com.intellij.execution.process.OSProcessHandler;
+import com.intellij.execution.process.ProcessAdapter;
+import com.intellij.execution.process.ProcessEvent;
 import com.intellij.execution.runners.AsyncProgramRunner;
 import com.intellij.execution.runners.ExecutionEnvironment;
 import com.intellij.execution.ui.RunContentDescriptor;
 import com.intellij.openapi.options.SettingsEditor;
 import com.intellij.openapi.project.Project;
+import com.intellij.openapi.util.Key;
+import com.intellij.util.io.BaseOutputReader;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +36,9 @@ import org.jetbrains.concurrency.Promise;
 abstract class Delegated extends RunConfigurationBase<RunConfigurationOptions> {
     /** The processes that were started, in their order. */
     static final List<OSProcessHandler> STARTED = new CopyOnWriteArrayList<>();
+
+    /** What they have in their consoles, in the same order. */
+    static final List<StringBuffer> WRITTEN = new CopyOnWriteArrayList<>();
 
     List<String> command = new ArrayList<>();
     Map<String, String> variables = new TreeMap<>();
@@ -63,7 +70,26 @@ abstract class Delegated extends RunConfigurationBase<RunConfigurationOptions> {
 
     OSProcessHandler start() throws ExecutionException {
         List<String> line = command.stream().map(word -> word.replace("{port}", port)).toList();
-        OSProcessHandler handler = new OSProcessHandler(new GeneralCommandLine(line).withEnvironment(variables));
+        OSProcessHandler handler = new OSProcessHandler(new GeneralCommandLine(line).withEnvironment(variables)) {
+            @Override
+            protected BaseOutputReader.Options readerOptions() {
+                return BaseOutputReader.Options.forMostlySilentProcess();
+            }
+
+            // How the platform of 2018 ends a process looks into Java as it was then.
+            @Override
+            protected void doDestroyProcess() {
+                getProcess().destroy();
+            }
+        };
+        StringBuffer written = new StringBuffer();
+        handler.addProcessListener(new ProcessAdapter() {
+            @Override
+            public void onTextAvailable(ProcessEvent event, Key type) {
+                written.append(event.getText());
+            }
+        });
+        WRITTEN.add(written);
         STARTED.add(handler);
         return handler;
     }

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The Debug button, with real processes on a real cluster; and each of the ends. */
 @Tag("cluster")
 class LaunchTest {
-    private static final long LIMIT_SECONDS = 90;
+    private static final long LIMIT_SECONDS = 180;
     private static final String CALL = "http://cart/cart/ann";
 
     private final Delegated.Type type = new Delegated.Type();
@@ -41,6 +41,7 @@ class LaunchTest {
     @BeforeEach
     void open() throws Exception {
         Delegated.STARTED.clear();
+        Delegated.WRITTEN.clear();
         ide = new Headless();
         port = Stage.freePort();
     }
@@ -48,9 +49,7 @@ class LaunchTest {
     /** However a test ends, nothing is left: no session, no process. */
     @AfterEach
     void close() throws Exception {
-        for (OSProcessHandler process : Delegated.STARTED) {
-            process.destroyProcess();
-        }
+        Delegated.STARTED.forEach(process -> process.getProcess().destroyForcibly());
         ide.close();
         Stage.restored("cart");
         assertEquals(0, ProcessHandle.current().children().filter(child -> child.info().command().orElse("").endsWith("tunnel-server")).count());
@@ -108,15 +107,9 @@ class LaunchTest {
     void theOriginalIsNotTouchedAndStopIsTheEnd() throws Exception {
         Delegated original = cart();
         String before = DeliveryTest.saved(original);
-        StringBuffer told = new StringBuffer();
         ide.debug(inCluster("cart"));
         OSProcessHandler process = started();
-        process.addProcessListener(new ProcessAdapter() {
-            @Override
-            public void onTextAvailable(ProcessEvent event, Key key) {
-                told.append(event.getText());
-            }
-        });
+        StringBuffer told = Delegated.WRITTEN.get(0);
         JsonObject answer = Stage.callUntilHere(CALL).get(LIMIT_SECONDS, TimeUnit.SECONDS);
         assertEquals("13 characters", answer.getAsJsonObject("settings").get("token").getAsString());
         assertEquals(before, DeliveryTest.saved(original));

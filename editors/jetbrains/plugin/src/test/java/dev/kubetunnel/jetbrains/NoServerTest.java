@@ -1,6 +1,7 @@
 package dev.kubetunnel.jetbrains;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.intellij.execution.executors.DefaultDebugExecutor;
@@ -8,8 +9,11 @@ import com.intellij.execution.process.OSProcessHandler;
 import com.intellij.execution.runners.ExecutionEnvironment;
 import com.intellij.execution.runners.ExecutionEnvironmentBuilder;
 import com.intellij.execution.ui.RunContentDescriptor;
+import dev.kubetunnel.core.Folders;
 import dev.kubetunnel.core.Plan;
+import dev.kubetunnel.core.Starting;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -64,6 +68,36 @@ class NoServerTest {
             return;
         }
         throw new AssertionError("no finding");
+    }
+
+    /** The real server, without a cluster. */
+    private ProcessHandle server() throws Exception {
+        new Options(Folders.project().resolve("bin/tunnel-server").toString(), "").save();
+        ProcessHandle server = KubeTunnel.of(ide.project).connection().process();
+        assertTrue(server.isAlive());
+        return server;
+    }
+
+    @Test
+    void theServerEndsWithTheProject() throws Exception {
+        ProcessHandle server = server();
+        ide.closeProject();
+        assertFalse(server.isAlive());
+    }
+
+    @Test
+    void theServerEndsWithTheIde() throws Exception {
+        ProcessHandle server = server();
+        ide.close();
+        assertFalse(server.isAlive());
+    }
+
+    @Test
+    void aRunningDelegateIsNoHindrance() throws Exception {
+        ProcessHandle server = server();
+        new Delegate(ide.project, KubeTunnel.of(ide.project), new Plan(), new Starting.Started(null, Map.of(), List.of(), 0, 0)).watchStart(null);
+        ide.close();
+        assertFalse(server.isAlive());
     }
 
     /** That the tests' own configurations run, so that a failure with a cluster is not theirs. */
