@@ -34,7 +34,7 @@ test("the extension's API tests, in an extension host", async () => {
   const activation = lines.map((line) => /measured: activation (\d+) ms/.exec(line)?.[1]).find((n) => n !== undefined);
   const bundle = fs.statSync(path.join(root, "editors", "vscode", "dist", "extension.js")).size;
   const rows = [
-    { name: "activation of the VS Code extension, loading included", value: Number(activation), unit: "ms" },
+    { name: "activation of the VS Code extension, without loading", value: Number(activation), unit: "ms" },
     { name: "bundle of the VS Code extension", value: bundle, unit: "B" },
   ];
   fs.writeFileSync(path.join(root, "build", "vscode.json"), `${JSON.stringify({ rows }, null, 2)}\n`);
