@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -109,6 +110,9 @@ func readSocksRequest(conn io.ReadWriter) (address string, reply socksReply, err
 	}
 	if head[1] != socksConnect {
 		return "", socksBadCommand, nil
+	}
+	if net.ParseIP(host) == nil && strings.ContainsAny(host, "[]:") {
+		return "", socksHostUnreachable, nil // no name, and no part of an address either
 	}
 	return net.JoinHostPort(host, strconv.Itoa(int(binary.BigEndian.Uint16(port[:])))), socksSucceeded, nil
 }
