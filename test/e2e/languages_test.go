@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
 	"github.com/kubetunnel/kubetunnel/server/servertest"
@@ -131,6 +132,31 @@ func TestDebuggerOfPythonFollowsTheReloader(t *testing.T) {
 	restored()
 }
 
+// callOnAndOn makes a call each moment, whatever becomes of those before, until enough is
+// called, which gives the answers to wait for.
+func (d debuggee) callOnAndOn(ctx context.Context) (enough func() (answers []<-chan error)) {
+	calling, cancel := context.WithCancel(ctx)
+	made := make(chan []<-chan error, 1)
+	go func() {
+		tick := time.NewTicker(250 * time.Millisecond)
+		defer tick.Stop()
+		var answers []<-chan error
+		for {
+			answers = append(answers, d.callAside(ctx))
+			select {
+			case <-tick.C:
+			case <-calling.Done():
+				made <- answers
+				return
+			}
+		}
+	}()
+	return func() []<-chan error {
+		cancel()
+		return <-made
+	}
+}
+
 // The workers of Node's cluster share the port; the editor has a session for each, also
 // where the debugger is its own.
 func TestDebuggerOfNodeHasASessionForEachWorker(t *testing.T) {
@@ -150,16 +176,14 @@ func TestDebuggerOfNodeHasASessionForEachWorker(t *testing.T) {
 			s := d.start(ctx, t, e, "workers")
 			s.attach(ctx, t, e)
 			s.family.more(ctx, t, 3) // the parent, which answers nothing, is one too
-			// They take turns: of some calls at once each has its share.
-			var answers []<-chan error
-			for range 4 {
-				answers = append(answers, s.callAside(ctx))
-			}
+			// They take turns, once they listen: of some calls at once each has its share.
+			calls := s.callOnAndOn(ctx)
 			workers := map[*servertest.Debugger]int{}
 			for len(workers) < 2 {
 				stopped, _ := s.stopped(ctx, t, s.line)
 				workers[s.Debugger] = stopped.Body.ThreadId
 			}
+			answers := calls()
 			for worker, thread := range workers {
 				err := errors.Join(worker.SetBreakpoints(ctx, s.path), worker.Continue(ctx, thread))
 				if err != nil {
