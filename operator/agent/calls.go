@@ -106,11 +106,7 @@ func (p restLimits) with(c *call) time.Duration {
 // part lets go of calls that are idle: answered, and without a byte for some
 // time, as kept-alive connections between two requests are.
 func (cs *calls) part(p restLimits) {
-	var after time.Duration
-	for _, c := range cs.which(func(c *call) bool { return p.with(c) > 0 && !c.parted && (c.by != nil || c.settled) }) {
-		cs.mu.Lock()
-		after = p.with(c)
-		cs.mu.Unlock()
+	for c, after := range cs.letGo(p) {
 		switch {
 		case c.by != nil:
 			c.by.part(after)
@@ -121,6 +117,20 @@ func (cs *calls) part(p restLimits) {
 			sayGoodbye(c.conn)
 		}
 	}
+}
+
+// letGo are the calls that may be let go of, with how long each must have rested. Who has a call
+// changes meanwhile, so both are of one moment.
+func (cs *calls) letGo(p restLimits) map[*call]time.Duration {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	found := map[*call]time.Duration{}
+	for c := range cs.open {
+		if after := p.with(c); after > 0 && !c.parted && (c.by != nil || c.settled) {
+			found[c] = after
+		}
+	}
+	return found
 }
 
 // sayGoodbye ends an idle connection, the caller's way first: what it would say until it
