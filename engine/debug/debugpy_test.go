@@ -4,10 +4,8 @@ package debug
 
 import (
 	"encoding/json"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -33,15 +31,7 @@ func testPython(t *testing.T) string {
 
 func pythonLaunch(t *testing.T, env map[string]any) (launch, source string) {
 	t.Helper()
-	source, err := filepath.Abs("testdata/python/app.py")
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := json.Marshal(map[string]any{"type": "debugpy", "request": "launch", "python": testPython(t), "program": source, "env": env})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(raw), source
+	return launchOf(t, "python/app.py", map[string]any{"type": "debugpy", "python": testPython(t), "env": env})
 }
 
 func TestDebugpyBreakpointWithThePodsEnvironment(t *testing.T) {
@@ -72,33 +62,12 @@ func TestDebugpyChildIsDebuggedBySessionOfItsOwn(t *testing.T) {
 	launch, source := pythonLaunch(t, map[string]any{"APP_CHILD": "1"})
 	s := newSession(t, launch, newFakeHost(), marked(t.Name()))
 	e := dialEditor(t, s.Endpoint())
-	e.call("initialize", map[string]any{"clientID": "test", "adapterID": "debugpy", "supportsStartDebuggingRequest": true})
+	e.initializeFor("debugpy")
 	e.launchTo(launch, source, 0)
-	request := e.wait("startDebugging", func(m *message) bool { return m.kind == "request" && m.command == "startDebugging" })
-	var asked struct {
-		Request       string `json:"request"`
-		Configuration struct {
-			Connect struct {
-				Host string `json:"host"`
-				Port int    `json:"port"`
-			} `json:"connect"`
-		} `json:"configuration"`
-	}
-	request.arguments(&asked)
-	if asked.Request != "attach" || asked.Configuration.Connect.Port == 0 {
-		t.Fatalf("asked for %s", request.raw)
-	}
-	response := newResponse(request)
-	e.port.send(&response)
-	child := dialEditor(t, &protocol.Endpoint{Network: "tcp", Address: net.JoinHostPort(asked.Configuration.Connect.Host, strconv.Itoa(asked.Configuration.Connect.Port))})
+	asked := e.askedForChild()
+	child := e.dialChild(asked)
 	child.direct = true
-	child.call("initialize", map[string]any{"clientID": "test", "adapterID": "debugpy"})
-	attached := child.request("attach", raw(t, request, "configuration"))
-	child.event("initialized")
-	child.configure(source, pythonLine)
-	if m := child.answer(attached); !m.success {
-		t.Fatalf("attach: %s", m.raw)
-	}
+	child.begin(asked, "attach", "debugpy", source, pythonLine)
 	thread := child.stopped()
 	if got := child.evaluate(thread, "answer"); got != "42" {
 		t.Errorf("answer = %s", got)
@@ -115,22 +84,14 @@ func TestStandaloneJoinsTheDebuggerOfAChild(t *testing.T) {
 	launch, source := pythonLaunch(t, map[string]any{"APP_CHILD": "1"})
 	s := newSession(t, launch, newFakeHost(), marked(t.Name()))
 	e := dialEditor(t, s.Endpoint())
-	e.call("initialize", map[string]any{"clientID": "test", "adapterID": "debugpy", "supportsStartDebuggingRequest": true})
+	e.initializeFor("debugpy")
 	e.launchTo(launch, source, 0)
-	request := e.wait("startDebugging", func(m *message) bool { return m.kind == "request" && m.command == "startDebugging" })
-	response := newResponse(request)
-	e.port.send(&response)
+	request := e.askedForChild()
 
 	// debugpy's own adapter answers it before it knows of which child it is to be.
 	t.Setenv("PATH", filepath.Dir(testPython(t))+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	child, result := pipes(t, StandaloneOptions{Adapter: "debugpy", Target: &protocol.Target{Service: "cart"}})
-	child.call("initialize", map[string]any{"clientID": "test", "adapterID": "debugpy"})
-	attached := child.request("attach", raw(t, request, "configuration"))
-	child.event("initialized")
-	child.configure(source, pythonLine)
-	if m := child.answer(attached); !m.success {
-		t.Fatalf("attach: %s", m.raw)
-	}
+	child.begin(request, "attach", "debugpy", source, pythonLine)
 	thread := child.stopped()
 	if got := child.evaluate(thread, "answer"); got != "42" {
 		t.Errorf("answer = %s", got)
@@ -145,16 +106,6 @@ func TestStandaloneJoinsTheDebuggerOfAChild(t *testing.T) {
 	e.call("disconnect", map[string]any{})
 	s.waitDone(t)
 	waitTreeGone(t, t.Name())
-}
-
-// raw gives a member of a request's arguments.
-func raw(t *testing.T, m *message, member string) json.RawMessage {
-	t.Helper()
-	value := rawObject(m.get("arguments"))[member]
-	if value == nil {
-		t.Fatalf("no %s in %s", member, m.raw)
-	}
-	return value
 }
 
 func TestDebugpyChildsPortIsTheExposedOne(t *testing.T) {

@@ -3,14 +3,8 @@
 package debug
 
 import (
-	"encoding/json"
-	"net"
 	"os"
-	"path/filepath"
-	"strconv"
 	"testing"
-
-	"github.com/kubetunnel/kubetunnel/protocol"
 )
 
 const nodeLine = 7
@@ -25,63 +19,28 @@ func testJSDebug(t *testing.T) string {
 	return path
 }
 
-func jsLaunch(t *testing.T, env map[string]any) (launch, source string) {
-	t.Helper()
-	source, err := filepath.Abs("testdata/node/app.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := json.Marshal(map[string]any{"type": "js-debug", "request": "launch", "jsDebugPath": testJSDebug(t), "program": source, "env": env})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(raw), source
-}
-
 // jsChild is the session of one process of the program, for which js-debug asks.
-func jsChild(t *testing.T, e *editor, source string, line int) *editor {
-	t.Helper()
-	request := e.wait("startDebugging", func(m *message) bool { return m.kind == "request" && m.command == "startDebugging" })
-	var asked struct {
-		Request       string `json:"request"`
-		Configuration struct {
-			Connect struct {
-				Host string `json:"host"`
-				Port int    `json:"port"`
-			} `json:"connect"`
-		} `json:"configuration"`
-	}
-	request.arguments(&asked)
-	if asked.Configuration.Connect.Port == 0 {
-		t.Fatalf("asked for %s", request.raw)
-	}
-	response := newResponse(request)
-	e.port.send(&response)
-	at := net.JoinHostPort(asked.Configuration.Connect.Host, strconv.Itoa(asked.Configuration.Connect.Port))
-	child := dialEditor(t, &protocol.Endpoint{Network: "tcp", Address: at})
-	child.call("initialize", map[string]any{"clientID": "test", "adapterID": "pwa-node", "supportsStartDebuggingRequest": true, "pathFormat": "path", "linesStartAt1": true, "columnsStartAt1": true})
-	begun := child.request(asked.Request, raw(t, request, "configuration"))
-	child.event("initialized")
-	child.configure(source, line)
-	if m := child.answer(begun); !m.success {
-		t.Fatalf("%s: %s", asked.Request, m.raw)
-	}
+func jsChild(e *editor, source string) *editor {
+	e.t.Helper()
+	asked := e.askedForChild()
+	child := e.dialChild(asked)
+	child.begin(asked, "launch", "pwa-node", source, nodeLine)
 	return child
 }
 
 func jsSession(t *testing.T, env map[string]any, pod ...string) (s *session, e *editor, source string) {
 	t.Helper()
-	launch, source := jsLaunch(t, env)
+	launch, source := launchOf(t, "node/app.js", map[string]any{"type": "js-debug", "jsDebugPath": testJSDebug(t), "env": env})
 	s = newSession(t, launch, newFakeHost(pod...), marked(t.Name()))
 	e = dialEditor(t, s.Endpoint())
-	e.call("initialize", map[string]any{"clientID": "test", "adapterID": "js-debug", "supportsStartDebuggingRequest": true, "pathFormat": "path", "linesStartAt1": true, "columnsStartAt1": true})
+	e.initializeFor("js-debug")
 	e.launchTo(launch, "", 0)
 	return s, e, source
 }
 
 func TestJSDebugBreakpointWithThePodsEnvironment(t *testing.T) {
 	s, e, source := jsSession(t, map[string]any{"FROM_USER": "user", "BOTH": "user", "GONE": nil}, hostilePod()...)
-	child := jsChild(t, e, source, nodeLine)
+	child := jsChild(e, source)
 	thread := child.stopped()
 	if got := child.evaluate(thread, "value + 1"); got != "43" {
 		t.Errorf("value + 1 = %s", got)
@@ -98,8 +57,8 @@ func TestJSDebugBreakpointWithThePodsEnvironment(t *testing.T) {
 
 func TestJSDebugChildIsDebuggedBySessionOfItsOwn(t *testing.T) {
 	s, e, source := jsSession(t, map[string]any{"APP_CHILD": "1"})
-	first := jsChild(t, e, source, nodeLine)
-	second := jsChild(t, first, source, nodeLine)
+	first := jsChild(e, source)
+	second := jsChild(first, source)
 	thread := second.stopped()
 	if got := second.evaluate(thread, "value"); got != "42" {
 		t.Errorf("value = %s", got)
