@@ -8,16 +8,23 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 export KUBETUNNEL_TEST_PROGRAMS=
 
+# What each stage has said, for the end of a run that failed: with two lanes, and much
+# more to come after a failure, its cause is far up.
+logs=build/test
+mkdir -p "$logs"
+rm -f "$logs"/*.log
+
 # stage NAME TARGET...: make's targets, with what they say.
 stage() {
   local name=$1 began=$SECONDS code
   shift
   printf '\n== %s\n' "$name"
-  make --no-print-directory "$@"
-  code=$?
+  make --no-print-directory "$@" 2>&1 | tee "$logs/$1.log"
+  code=${PIPESTATUS[0]}
   if [ "$code" -ne 0 ]; then
     printf '\n== FAILED: %s, after %d s. Again: make %s\n' "$name" $((SECONDS - began)) "$*"
-    exit "$code"
+    echo "$1" >>"$failed"
+    return "$code"
   fi
   printf '== passed: %s, %d s\n' "$name" $((SECONDS - began))
 }
@@ -28,15 +35,35 @@ lane() {
   shift
   set +m # one group, that of the lane
   for each in "$@"; do
-    if [ -e "$failed" ]; then
+    if [ -s "$failed" ]; then
       printf '== left out: %s\n' "${each%: *}"
-    elif ! (stage "${each%: *}" "${each##*: }" 2>&1); then
-      touch "$failed"
+    else
+      stage "${each%: *}" "${each##*: }"
     fi
   done | sed -u "s/^/$lane | /"
 }
 
-failed=$(mktemp -u)
+# cause LOG: the lines that look like one; where none does, the last ones.
+cause() {
+  grep -E -- '--- FAIL|_test\.go:[0-9]+: |DATA RACE|^panic|^fatal|[Ee]rror|✘|^not ok' "$1" | grep -v ' level=' || tail -n 5 "$1"
+}
+
+# verdict: the end of the run, with the causes of what failed, in few lines.
+verdict() {
+  local target
+  if [ ! -s "$failed" ]; then
+    printf '\n== all passed, %d s\n' "$SECONDS"
+    exit 0
+  fi
+  printf '\n== FAILED, after %d s\n' "$SECONDS"
+  while read -r target; do
+    printf '== %s, whole in %s/%s.log:\n' "$target" "$logs" "$target"
+    cause "$logs/$target.log" | tail -n 10 | cut -c1-240
+  done <"$failed"
+  exit 1
+}
+
+failed=$(mktemp)
 lanes=()
 # A lane is a process group, so that all of it ends with this run.
 end() {
@@ -50,13 +77,13 @@ end() {
 trap 'end; exit 130' INT TERM HUP
 trap 'rm -f "$failed"' EXIT
 
-stage "build" build images
-stage "linters" lint
-stage "each system that workstations have" cross
-stage "unit tests, with the race detector" test-go
-stage "fuzz targets, 3 s each" fuzz FUZZTIME=3s
-stage "the image for release, built twice" release-images
-stage "what the tests on clusters need" test-programs
+stage "build" build images || verdict
+stage "linters" lint || verdict
+stage "each system that workstations have" cross || verdict
+stage "unit tests, with the race detector" test-go || verdict
+stage "fuzz targets, 3 s each" fuzz FUZZTIME=3s || verdict
+stage "the image for release, built twice" release-images || verdict
+stage "what the tests on clusters need" test-programs || verdict
 export KUBETUNNEL_TEST_PROGRAMS=made
 
 first=(
@@ -85,8 +112,4 @@ else
   lanes+=($!)
   wait "${lanes[@]}"
 fi
-if [ -e "$failed" ]; then
-  printf '\n== FAILED, after %d s; see above\n' "$SECONDS"
-  exit 1
-fi
-printf '\n== all passed, %d s\n' "$SECONDS"
+verdict
