@@ -36,7 +36,7 @@ func (l *Link) handle(ctx context.Context, s tunnel.Stream) {
 		return
 	}
 	l.connections.Add(1)
-	in, out := tunnel.Splice(s, conn)
+	in, out, _ := tunnel.Splice(s, conn)
 	l.in.Add(in)
 	l.out.Add(out)
 }

@@ -22,17 +22,22 @@ var copyBuffers = sync.Pool{New: func() any { return new([splicePart]byte) }}
 // Splice copies both ways between a and b until both directions have ended, and
 // closes both. The end of one direction ends that direction alone; a reset or an
 // error ends both, and is passed on as a reset. It returns the bytes from a to b
-// and from b to a.
-func Splice(a, b net.Conn) (aToB, bToA int64) { return SpliceAfter(a, b, nil, nil) }
+// and from b to a, and whether it was a reset.
+func Splice(a, b net.Conn) (aToB, bToA int64, cut bool) { return SpliceAfter(a, b, nil, nil) }
 
 // SpliceAfter is Splice of connections that somebody has read from already: ofA and
 // ofB are what was read, and go first.
-func SpliceAfter(a, b net.Conn, ofA, ofB []byte) (aToB, bToA int64) {
+func SpliceAfter(a, b net.Conn, ofA, ofB []byte) (aToB, bToA int64, cut bool) {
 	var group sync.WaitGroup
 	var flowing atomic.Int32
 	flowing.Store(2)
 	over := make(chan struct{})
-	abort := sync.OnceFunc(func() { reset(a); reset(b) })
+	var aborted atomic.Bool
+	abort := sync.OnceFunc(func() {
+		aborted.Store(true)
+		reset(a)
+		reset(b)
+	})
 	one := func(dst, src net.Conn, first []byte, n *int64) {
 		err := writeFirst(dst, first)
 		if err == nil {
@@ -64,7 +69,7 @@ func SpliceAfter(a, b net.Conn, ofA, ofB []byte) (aToB, bToA int64) {
 	_ = a.Close()
 	_ = b.Close()
 	group.Wait()
-	return aToB, bToA
+	return aToB, bToA, aborted.Load()
 }
 
 func writeFirst(dst net.Conn, b []byte) error {

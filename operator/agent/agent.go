@@ -46,6 +46,8 @@ type times struct {
 	// linger is how long a deleted pod goes on to take calls, until all nodes have
 	// learned that it is no endpoint any more; finish bounds the rest of its end.
 	linger, finish time.Duration
+	// forget is how long a node remembers a connection that was reset.
+	forget time.Duration
 }
 
 func (t times) withDefaults() times {
@@ -61,6 +63,7 @@ func (t times) withDefaults() times {
 	set(&t.part, 100*time.Millisecond)
 	set(&t.linger, 2*time.Second)
 	set(&t.finish, 3*time.Second)
+	set(&t.forget, resetMemory)
 	return t
 }
 
@@ -73,6 +76,7 @@ type Agent struct {
 	twin     *twinHub
 	signal   control.Signal
 	calls    calls
+	resets   resets
 	outgoing atomic.Int64
 	// leaving: the pod is about to go, and callers are told with each answer.
 	leaving atomic.Bool

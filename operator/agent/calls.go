@@ -18,6 +18,8 @@ type call struct {
 	settled bool
 	client  *client
 	parted  bool
+	// resets is told when the caller has seen a reset.
+	resets *resets
 }
 
 // cut ends a call at once; the caller sees a reset.
@@ -32,6 +34,7 @@ func (c *call) cut() {
 func (c *call) reset() {
 	_ = c.conn.SetLinger(0)
 	_ = c.conn.Close()
+	c.resets.note()
 }
 
 // relayed is a call that is carried by request.

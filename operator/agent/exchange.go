@@ -163,7 +163,7 @@ func (c *conversation) carryWhole() bool {
 		out, c.farewell = c.lastAnswer(up), true
 	} else {
 		c.caller.skip(c.sent)
-		in, out = tunnel.SpliceAfter(c.call.conn, up.conn, c.caller.pending(), up.src.pending())
+		in, out = c.call.carried(tunnel.SpliceAfter(c.call.conn, up.conn, c.caller.pending(), up.src.pending()))
 	}
 	if up.by != nil {
 		up.by.in.Add(in)

@@ -43,7 +43,7 @@ func (a *Agent) acceptCalls(l net.Listener, p *port) {
 // an offer that was given up may still reach the workstation, when its tunnel
 // comes back, but then as a connection without a byte in it.
 func (a *Agent) relay(conn *net.TCPConn, p *port) {
-	call := &call{conn: conn}
+	call := &call{conn: conn, resets: &a.resets}
 	kind := carries(p.present())
 	if kind == carriesBytes {
 		a.calls.begin(call)
@@ -109,12 +109,12 @@ func (a *Agent) carry(call *call, p control.Port) {
 	}
 	a.calls.settle(call, up.by)
 	if up.by == nil {
-		tunnel.Splice(call.conn, up.conn)
+		call.carried(tunnel.Splice(call.conn, up.conn))
 		return
 	}
 	up.by.active.Add(1)
 	defer up.by.active.Add(-1)
-	in, out := tunnel.Splice(call.conn, up.conn)
+	in, out := call.carried(tunnel.Splice(call.conn, up.conn))
 	up.by.in.Add(in)
 	up.by.out.Add(out)
 }

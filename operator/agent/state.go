@@ -67,6 +67,7 @@ func (a *Agent) Observe() control.Observed {
 	if a.drain != nil {
 		o.Drained, o.Cut = a.drain.result()
 	}
+	o.RememberedMillis = a.resets.remembered(a.cfg.times.forget).Milliseconds()
 	return o
 }
 

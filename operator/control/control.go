@@ -64,6 +64,9 @@ type Observed struct {
 	// Drained: nothing of a workstation is left. Cut counts what had to be closed.
 	Drained bool  `json:"drained,omitempty"`
 	Cut     int64 `json:"cut,omitempty"`
+	// RememberedMillis is for how long nodes may still remember connections that the agent
+	// has reset: a new one from the same port of a caller is sent where that one went.
+	RememberedMillis int64 `json:"rememberedMillis,omitempty"`
 }
 
 // PortFailure is a port that the agent can't listen on.

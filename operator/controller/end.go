@@ -71,8 +71,13 @@ func (p *planner) drain() time.Duration {
 	case !m.RestoredAt.IsZero():
 		wait = m.RestoredAt.Add(forgetDelay).Sub(p.w.Now)
 	}
+	heard := m.DrainSince.Add(drainLimit + heardLimit)
 	if p.active() {
-		wait = max(wait, m.DrainSince.Add(drainLimit).Sub(p.w.Now))
+		wait = max(wait, heard.Sub(p.w.Now))
+	}
+	if l := p.w.Link; l.Connected && l.Observed != nil {
+		remembered := time.Duration(l.Observed.RememberedMillis) * time.Millisecond
+		wait = max(wait, min(remembered, heard.Add(rememberedLimit).Sub(p.w.Now)))
 	}
 	return wait
 }

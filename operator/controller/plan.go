@@ -18,8 +18,11 @@ const (
 	awayGrace = 500 * time.Millisecond
 	// linkGrace: so long a switched Service waits for a lost control channel.
 	linkGrace = time.Second
-	// drainLimit bounds the wait for an agent that drains.
+	// drainLimit bounds the wait for an agent that drains, heardLimit that for its word of it.
 	drainLimit = 5 * time.Second
+	heardLimit = time.Second
+	// rememberedLimit bounds how long an agent stays for what nodes remember.
+	rememberedLimit = 10 * time.Second
 	// forgetDelay is for the nodes to learn of a restored selector; the agent hands on
 	// to the origin until then.
 	forgetDelay = 3 * time.Second

@@ -89,15 +89,18 @@ func TestPlan(t *testing.T) {
 		"an origin that restarts in mid-session":     {[]change{wasAccepted, isSwitched, func(w *World) { w.App = &App{}; w.OriginReady = false }}, "", v1alpha1.StateLive},
 		"another pod of the agent":                   {[]change{func(w *World) { w.Owned.Pods[0].Name += "2" }}, "SwitchService PutRole", v1alpha1.StateLive},
 
-		"the Intercept is gone":                 {[]change{isSwitched, noIntercept}, "RestoreService DeleteRoleBinding", ""},
-		"the Intercept is on its way out":       {[]change{isSwitched, intercept0(func(in *v1alpha1.Intercept) { now := metav1.NewTime(noon); in.DeletionTimestamp = &now })}, "RestoreService DeleteRoleBinding", ""},
-		"gone, and the nodes still learn of it": {[]change{noIntercept, func(w *World) { w.Memory.RestoredAt = noon.Add(-time.Second) }}, "DeleteRoleBinding", ""},
-		"gone, and the nodes know":              {[]change{noIntercept, func(w *World) { w.Memory.RestoredAt = noon.Add(-4 * time.Second) }}, ended, ""},
-		"gone, and a call is still under way":   {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(4, false)}, "DeleteRoleBinding", ""},
-		"gone, and the last call has ended":     {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(4, true)}, ended, ""},
-		"gone, and a call that does not end":    {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(6, false)}, ended, ""},
-		"gone, and never switched":              {[]change{noIntercept}, ended, ""},
-		"gone while no operator was there":      {[]change{isSwitched, noIntercept, func(w *World) { w.Owned, w.Memory, w.Link = Owned{}, Memory{}, LinkState{} }}, "RestoreService", ""},
+		"the Intercept is gone":                  {[]change{isSwitched, noIntercept}, "RestoreService DeleteRoleBinding", ""},
+		"the Intercept is on its way out":        {[]change{isSwitched, intercept0(func(in *v1alpha1.Intercept) { now := metav1.NewTime(noon); in.DeletionTimestamp = &now })}, "RestoreService DeleteRoleBinding", ""},
+		"gone, and the nodes still learn of it":  {[]change{noIntercept, func(w *World) { w.Memory.RestoredAt = noon.Add(-time.Second) }}, "DeleteRoleBinding", ""},
+		"gone, and the nodes know":               {[]change{noIntercept, func(w *World) { w.Memory.RestoredAt = noon.Add(-4 * time.Second) }}, ended, ""},
+		"gone, and a call is still under way":    {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(4, false)}, "DeleteRoleBinding", ""},
+		"gone, and the last call has ended":      {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(4, true)}, ended, ""},
+		"gone, and a reset is remembered":        {[]change{noIntercept, drained(4, true), remembered(time.Second)}, "DeleteRoleBinding", ""},
+		"gone, and resets without end":           {[]change{noIntercept, drained(16, true), remembered(time.Second)}, ended, ""},
+		"gone, and the agent that reset is lost": {[]change{noIntercept, drained(4, true), remembered(time.Second), func(w *World) { w.Link.Connected = false }}, ended, ""},
+		"gone, and a call that does not end":     {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(6, false)}, ended, ""},
+		"gone, and never switched":               {[]change{noIntercept}, ended, ""},
+		"gone while no operator was there":       {[]change{isSwitched, noIntercept, func(w *World) { w.Owned, w.Memory, w.Link = Owned{}, Memory{}, LinkState{} }}, "RestoreService", ""},
 		"an annotation that can't be read": {[]change{noIntercept, func(w *World) {
 			w.Owned = Owned{}
 			w.Service.Annotations = map[string]string{v1alpha1.AnnotationOriginal: "{"}
@@ -125,6 +128,11 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// remembered: nodes remember a reset of the agent's for so long.
+func remembered(d time.Duration) change {
+	return func(w *World) { w.Link.Observed.RememberedMillis = d.Milliseconds() }
+}
+
 // drained: for seconds, the agent has been draining.
 func drained(seconds int, done bool) change {
 	return func(w *World) {
@@ -145,7 +153,8 @@ func TestPlanAsksForAnotherLookWhenAGraceEnds(t *testing.T) {
 			w.Link.Connected, w.Link.LostAt = false, noon.Add(-100*time.Millisecond)
 			w.Memory.Clients = map[types.UID]ClientMemory{"in-one": {FirstSeen: noon.Add(-time.Minute)}}
 		}}, 900 * time.Millisecond},
-		"restored": {[]change{isSwitched, noIntercept}, forgetDelay},
+		"restored":   {[]change{isSwitched, noIntercept}, forgetDelay},
+		"remembered": {[]change{noIntercept, drained(4, true), remembered(9 * time.Second)}, 9 * time.Second},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

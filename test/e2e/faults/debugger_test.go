@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
@@ -19,6 +20,7 @@ func debuggerRows() []*row {
 	return []*row{
 		{name: "paused at a breakpoint", play: pausedAtBreakpoint, calls: 5 * time.Minute, last: 10 * time.Minute},
 		{name: "kill -9 of the debug adapter", play: killAdapter, recovers: true},
+		{name: "port of a reset call used again", play: portUsedAgain},
 	}
 }
 
@@ -93,6 +95,33 @@ func (s *stage) stopDebugger(id string) {
 	s.t.Helper()
 	s.mark(dying)
 	s.stop(id)
+}
+
+// portUsedAgain ends a session while a connection waits for an answer. Nodes remember that
+// it was reset, and the next one from the same port of the caller is sent where it went: to
+// an agent that is gone by then, unless that has stayed for as long.
+func portUsedAgain(s *stage) {
+	_, line := s.source()
+	d := s.debug("reset", line)
+	caller := url.Values{"app": {app}, "from": {"20001"}} // not a port that kernels choose
+	answer, err := s.order(s.ctx, http.MethodPost, "line", caller)
+	if err != nil || !strings.HasPrefix(string(answer), "kt-") {
+		s.t.Fatalf("answered by %s, %v", answer, err)
+	}
+	s.mark(dying)
+	s.held(d) // all others wait from now on
+	s.stop("reset")
+	broken, err := s.order(s.ctx, http.MethodDelete, "line", nil)
+	if err != nil || !strings.Contains(string(broken), syscall.ECONNRESET.Error()) {
+		s.t.Fatalf("the connection was broken by: %s, %v", broken, err)
+	}
+	if left := s.waitNothingLeft(); len(left) > 0 {
+		s.t.Fatalf("left behind: %s", left)
+	}
+	answer, err = s.order(s.ctx, http.MethodGet, "line", caller)
+	if err != nil || !strings.HasPrefix(string(answer), app+"-") {
+		s.t.Errorf("a call from the port of the one that was reset: %s, %v", answer, err)
+	}
 }
 
 func killAdapter(s *stage) {

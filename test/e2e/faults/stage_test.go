@@ -93,6 +93,7 @@ func raise(t *testing.T, r *row) *stage {
 		s.startLoad(name)
 	}
 	s.editor = s.open()
+	s.watch()
 	return s
 }
 

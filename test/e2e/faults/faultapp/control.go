@@ -44,6 +44,9 @@ func serveLoad(ctx context.Context, args []string) error {
 //	GET    /ask?url=…                   one call, whose answer is passed on
 //	POST   /hold?url=…                  one call, whose answer is kept
 //	GET    /hold                        waits for that answer, and passes it on
+//	GET    /line?app=NAME&from=20001    asks NAME:9000 for a line, from that port of this pod
+//	POST   /line?app=NAME&from=20001    the same again and again on that connection; answers when the first line is there
+//	DELETE /line                        waits until that connection is broken, and tells by what
 func orders(l *loads) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /load", l.begin)
@@ -67,6 +70,20 @@ func orders(l *loads) http.Handler {
 		select {
 		case one := <-held:
 			one.write(w)
+		case <-r.Context().Done():
+		}
+	})
+	broken := make(chan error, 1)
+	mux.HandleFunc("GET /line", func(w http.ResponseWriter, r *http.Request) {
+		askLines(r.Context(), r.FormValue("app"), r.FormValue("from"), nil).write(w)
+	})
+	mux.HandleFunc("POST /line", func(w http.ResponseWriter, r *http.Request) {
+		askLines(context.WithoutCancel(r.Context()), r.FormValue("app"), r.FormValue("from"), broken).write(w)
+	})
+	mux.HandleFunc("DELETE /line", func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case err := <-broken:
+			_, _ = fmt.Fprint(w, err) // whoever asked may be gone
 		case <-r.Context().Done():
 		}
 	})
@@ -115,9 +132,10 @@ func (r reply) write(w http.ResponseWriter) {
 	_, _ = w.Write(r.body) // whoever asked may be gone
 }
 
+func failed(err error) reply { return reply{http.StatusBadGateway, []byte(err.Error())} }
+
 // get calls a URL on a new connection.
 func get(ctx context.Context, url string) reply {
-	failed := func(err error) reply { return reply{http.StatusBadGateway, []byte(err.Error())} }
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return failed(err)

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -97,4 +99,36 @@ func closed(conn net.Conn) bool {
 		return true
 	})
 	return over || err != nil
+}
+
+// askLines asks an app for a line, from a port of this pod, and gives the first answer. With
+// broken it goes on to ask on that connection, and tells by what it was broken.
+func askLines(ctx context.Context, app, from string, broken chan<- error) reply {
+	local, err := net.ResolveTCPAddr("tcp", ":"+from)
+	if err != nil {
+		return failed(err)
+	}
+	conn, err := (&net.Dialer{LocalAddr: local}).DialContext(ctx, "tcp", net.JoinHostPort(app, "9000"))
+	if err != nil {
+		return failed(err)
+	}
+	client := newLineClient(conn)
+	by, _, err := client.ask()
+	if err != nil || broken == nil {
+		_ = conn.Close()
+	}
+	if err != nil {
+		return failed(err)
+	}
+	if broken != nil {
+		go func() {
+			defer func() { _ = conn.Close() }()
+			for err == nil {
+				time.Sleep(time.Millisecond) // one is under way nearly always
+				_, _, err = client.ask()
+			}
+			broken <- err
+		}()
+	}
+	return reply{http.StatusOK, []byte(by)}
 }
