@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 folder=$1 shop=examples/shop out=build/shop
 mkdir -p "$folder" "$out"
 folder=$(realpath "$folder")
+exec 8>"$folder/lock" && flock 8 # stages run side by side
 refs=$(mktemp "$out/.refs.XXXXXX")
 work=$(mktemp -d "$folder/.work.XXXXXX")
 trap 'rm -rf "$work" "$refs"' EXIT

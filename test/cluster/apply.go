@@ -19,9 +19,9 @@ import (
 // shopFiles are put into whatever namespace is wanted, so the namespace's own is not among them.
 var shopFiles = []string{"prices.yaml", "cart.yaml", "web.yaml", "loadgen.yaml"}
 
-// languageFiles are the shop's services in Python, TypeScript and Java, whose images are
+// languages are the shop's services in Python, TypeScript and Java, whose images are
 // large: who needs them adds them to a shop that is open.
-var languageFiles = []string{"reviews.yaml", "recommendations.yaml", "stock.yaml"}
+var languages = []string{"reviews", "recommendations", "stock"}
 
 // Shop puts the example shop into a namespace, and waits until all of it is available.
 func (c *Cluster) Shop(ctx context.Context, namespace string) error {
@@ -38,18 +38,26 @@ func (c *Cluster) Shop(ctx context.Context, namespace string) error {
 	})
 }
 
-// Languages adds the services in Python, TypeScript and Java to a namespace's shop, and
-// gives the cluster their images.
-func (c *Cluster) Languages(ctx context.Context, namespace string, say func(string)) error {
+// Languages adds the services in Python, TypeScript and Java to a namespace's shop, or those
+// of them that are named, and gives the cluster their images.
+func (c *Cluster) Languages(ctx context.Context, namespace string, say func(string), only ...string) error {
 	more, err := readImages(filepath.Join(c.Root, "build", "shop"))
 	if err != nil {
 		return err
 	}
 	maps.Copy(c.images.refs, more.refs)
-	if err := c.Load(ctx, say, more.tarballs...); err != nil {
+	if len(only) == 0 {
+		only = languages
+	}
+	var files, tarballs []string
+	for _, service := range only {
+		files = append(files, service+".yaml")
+		tarballs = append(tarballs, filepath.Join(c.Root, "build", "shop", service+".tar"))
+	}
+	if err := c.Load(ctx, say, tarballs...); err != nil {
 		return err
 	}
-	return c.applyShop(ctx, namespace, languageFiles)
+	return c.applyShop(ctx, namespace, files)
 }
 
 // applyShop applies files of the shop and waits until what is deployed is available.

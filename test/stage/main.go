@@ -1,6 +1,6 @@
 // Command stage is the stage of tests that are not written in Go, those of editors: it
 // brings a cluster with the operator and the shop up, runs a command, and takes all of it
-// away. The command asks it for what happens in the cluster by HTTP on a Unix socket, which the variable
+// away. -with adds services in other languages to the shop, such as stock. The command asks it for what happens in the cluster by HTTP on a Unix socket, which the variable
 // KUBETUNNEL_STAGE names:
 //
 //	GET  /call?url=…       what a client in the cluster is answered
@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -35,9 +36,10 @@ const (
 
 func main() {
 	name := flag.String("name", cluster.Name("ktstage"), "the cluster's name")
+	with := flag.String("with", "", "services to add to the shop, with commas between them: reviews, recommendations, stock")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *name, flag.Args())
+	err := run(ctx, *name, strings.FieldsFunc(*with, func(r rune) bool { return r == ',' }), flag.Args())
 	stop()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -49,7 +51,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, name string, args []string) (err error) {
+func run(ctx context.Context, name string, with, args []string) (err error) {
 	if len(args) == 0 {
 		return errors.New("name the command to run")
 	}
@@ -69,10 +71,10 @@ func run(ctx context.Context, name string, args []string) (err error) {
 		err = errors.Join(err, c.Down(end, say))
 	}()
 	kubeconfig := filepath.Join(folder.Path(), "kubeconfig")
-	if err := prepare(ctx, c, kubeconfig, say); err != nil {
+	if err := prepare(ctx, c, with, kubeconfig, say); err != nil {
 		return err
 	}
-	stage, err := newStage(ctx, c, filepath.Join(folder.Path(), "stage"))
+	stage, err := newStage(ctx, c, with, filepath.Join(folder.Path(), "stage"))
 	if err != nil {
 		return err
 	}
@@ -87,12 +89,17 @@ func run(ctx context.Context, name string, args []string) (err error) {
 }
 
 // prepare puts the operator and the shop into the cluster, and lets a developer debug it.
-func prepare(ctx context.Context, c *cluster.Cluster, kubeconfig string, say func(string)) error {
+func prepare(ctx context.Context, c *cluster.Cluster, with []string, kubeconfig string, say func(string)) error {
 	if err := c.InstallOperator(ctx, say); err != nil {
 		return err
 	}
 	if err := c.Shop(ctx, namespace); err != nil {
 		return err
+	}
+	if len(with) > 0 {
+		if err := c.Languages(ctx, namespace, say, with...); err != nil {
+			return err
+		}
 	}
 	if err := c.Grant(ctx, namespace, user); err != nil {
 		return err

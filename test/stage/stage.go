@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
@@ -12,7 +13,7 @@ import (
 	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
-// services are those whose state before is remembered.
+// services are those whose state before is remembered, beside those that were added.
 var services = []string{"cart", "prices", "web"}
 
 // stage answers the tests. Its goroutine, the HTTP server's, ends with close.
@@ -24,9 +25,9 @@ type stage struct {
 	done    chan struct{}
 }
 
-func newStage(ctx context.Context, c *cluster.Cluster, path string) (*stage, error) {
+func newStage(ctx context.Context, c *cluster.Cluster, with []string, path string) (*stage, error) {
 	s := &stage{path: path, cluster: c, same: map[string]func(context.Context) error{}, done: make(chan struct{})}
-	for _, name := range services {
+	for _, name := range slices.Concat(services, with) {
 		same, err := c.Remember(ctx, namespace, name)
 		if err != nil {
 			return nil, err
