@@ -17,7 +17,7 @@ jars=(intellij-core intellij-extensions intellij-util-all intellij-platform-api 
 packages=(libintellij-{platform-api,platform-impl,core,extensions,utils,jps-model}-java kotlin libtrove-intellij-java
   libjdom2-intellij-java libpicocontainer1-java libguava-java libjna-java libjna-platform-java liblog4j1.2-java
   libjgoodies-forms-java libnanoxml2-java libini4j-java libnetty-java libhttpclient-java libhttpcore-java
-  libjackson2-core-java libcommons-codec-java libcommons-logging-java fonts-dejavu-core)
+  libjackson2-core-java libcommons-codec-java libcommons-logging-java fonts-dejavu-core xz-utils)
 # Nothing of the implementation but these modules, and no tests.
 modules=(analysis-api built-in-server-api core-api credential-store diff-api editor-ui-api editor-ui-ex extensions
   external-system-api external-system-rt forms_rt icons indexing-api lang-api lang-impl lvcs-api platform-api
@@ -26,7 +26,7 @@ kotlin=(platform-api lang-api editor-ui-api projectModel-api)
 
 missing=
 for jar in "${jars[@]}"; do [ -e "/usr/share/java/$jar.jar" ] || missing=$jar; done
-if [ -n "$missing" ] || ! command -v kotlinc >/dev/null; then ./packages.sh "the IntelliJ Platform" "${packages[@]}" >&2; fi
+if [ -n "$missing" ] || ! command -v kotlinc >/dev/null || ! command -v xz >/dev/null; then ./packages.sh "the IntelliJ Platform" "${packages[@]}" >&2; fi
 path=$(printf '/usr/share/java/%s.jar:' "${jars[@]}")
 
 key=$version-$(sha256sum <"$(basename "$0")" | cut -c1-12)
@@ -74,7 +74,7 @@ if [ ! -d "$base/kotlin" ]; then
   sources "$work"
   mapfile -t files < <(find "$work/kt" -name '*.kt')
   kotlinc -nowarn -no-stdlib -no-reflect -jvm-target 1.8 -classpath "$path" -d "$work/kotlin" "${files[@]}" "$work/java" >&2
-  rm -rf "$work/src" "$work/apt" "$work/kt"
+  rm -rf "$work/src" "$work/apt" "$work/kt" "$work"/*.tar.xz "$work"/*.dsc
   mv -T "$work" "$base"
 fi
 if [ ! -d "$classes" ]; then
@@ -91,4 +91,6 @@ if [ ! -d "$classes" ]; then
   fi
   mv -T "$classes.partial" "$classes"
 fi
+touch "$base" # it is of use
+find "$folder" -mindepth 1 -maxdepth 1 -type d -mtime +30 -exec rm -rf {} + # what no checkout has used for long
 echo "$classes:$base/kotlin:${path%:}"
