@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# jetbrains.sh [--package]: compiles the JetBrains plugin and its tests into build/jetbrains/, the plugin
-# against the IntelliJ Platform's API as jetbrains-platform.sh has it. With --package it also makes the
-# plugin's archive. Prints nothing but what is wrong.
+# jetbrains.sh: compiles the JetBrains plugin and its tests into build/jetbrains/, the plugin
+# against the IntelliJ Platform's API as jetbrains-platform.sh has it. Prints nothing but what is wrong.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=${KUBETUNNEL_TOOLS:?}

@@ -2,21 +2,6 @@ plugins {
     `java-library`
 }
 
-repositories {
-    mavenCentral()
-}
-
-java {
-    toolchain {
-        languageVersion = JavaLanguageVersion.of(21)
-    }
-}
-
-tasks.withType<JavaCompile>().configureEach {
-    options.release = 17
-    options.encoding = "UTF-8"
-}
-
 // The versions are those of scripts/jetbrains-jars.xml: a test holds them equal.
 dependencies {
     api("org.eclipse.lsp4j:org.eclipse.lsp4j.jsonrpc:0.24.0")

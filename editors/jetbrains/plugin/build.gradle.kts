@@ -7,21 +7,9 @@ plugins {
 }
 
 repositories {
-    mavenCentral()
     intellijPlatform {
         defaultRepositories()
     }
-}
-
-java {
-    toolchain {
-        languageVersion = JavaLanguageVersion.of(21)
-    }
-}
-
-tasks.withType<JavaCompile>().configureEach {
-    options.release = 17
-    options.encoding = "UTF-8"
 }
 
 dependencies {
@@ -80,8 +68,4 @@ intellijPlatform {
             }
         }
     }
-}
-
-tasks.wrapper {
-    gradleVersion = "8.14.3"
 }

@@ -7,7 +7,9 @@ import dev.kubetunnel.core.Folders;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -41,7 +43,19 @@ class BuildsTest {
     @Test
     void theWrapperIsOfTheVersionThatTheBuildNames() throws Exception {
         Map<String, String> wrapper = versions(read("editors/jetbrains/gradle/wrapper/gradle-wrapper.properties"), "(gradle)-([\\d.]+)-bin");
-        assertTrue(read("editors/jetbrains/plugin/build.gradle.kts").contains("gradleVersion = \"" + wrapper.get("gradle") + "\""));
+        assertTrue(read("editors/jetbrains/build.gradle.kts").contains("gradleVersion = \"" + wrapper.get("gradle") + "\""));
+    }
+
+    @Test
+    void aReleasesSecretsComeFromTheEnvironmentAndAreWrittenDown() throws Exception {
+        Matcher named = Pattern.compile("environmentVariable\\(\"(\\w+)\"\\)").matcher(read("editors/jetbrains/plugin/build.gradle.kts"));
+        Set<String> variables = new TreeSet<>();
+        while (named.find()) {
+            variables.add(named.group(1));
+        }
+        assertEquals(Set.of("CERTIFICATE_CHAIN", "PRIVATE_KEY", "PRIVATE_KEY_PASSWORD", "PUBLISH_TOKEN"), variables);
+        String readme = read("editors/jetbrains/README.md");
+        variables.forEach(variable -> assertTrue(readme.contains("`" + variable + "`"), variable));
     }
 
     @Test

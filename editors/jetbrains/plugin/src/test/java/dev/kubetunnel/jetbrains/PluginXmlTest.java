@@ -51,7 +51,7 @@ class PluginXmlTest {
                         seen.add(extension.getName());
                     }
                     if (attribute.getName().equals("icon")) {
-                        assertNotNull(PluginXmlTest.class.getResource(attribute.getValue()), attribute.getValue());
+                        drawn(attribute.getValue(), extension.getName().equals("toolWindow") ? 13 : 16);
                     }
                 }
             }
@@ -67,6 +67,23 @@ class PluginXmlTest {
         assertEquals(SessionsToolWindow.ID, extensions.getChild("notificationGroup").getAttributeValue("toolWindowId"));
         assertEquals("com.intellij.modules.platform", plugin().getChildText("depends"));
         assertEquals(1, plugin().getChildren("depends").size());
-        assertNotNull(PluginXmlTest.class.getResource("/META-INF/pluginIcon.svg"));
+    }
+
+    @Test
+    void thePluginHasItsIcon() throws Exception {
+        drawn("/META-INF/pluginIcon.svg", 40);
+        drawn("/icons/toolwindow@20x20.svg", 20); // current IDEs take it by itself
+    }
+
+    /** An icon is there for light and dark themes, and is as large as its place. */
+    private static void drawn(String path, int size) throws Exception {
+        for (String each : new String[] {path, path.replace(".svg", "_dark.svg")}) {
+            try (InputStream file = PluginXmlTest.class.getResourceAsStream(each)) {
+                assertNotNull(file, each);
+                Element svg = JDOMUtil.load(file);
+                assertEquals(String.valueOf(size), svg.getAttributeValue("width"), each);
+                assertEquals(String.valueOf(size), svg.getAttributeValue("height"), each);
+            }
+        }
     }
 }
