@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -40,7 +41,10 @@ public final class Connection implements AutoCloseable {
     private final Server server;
     private final List<Events> listeners = new CopyOnWriteArrayList<>();
     private final Map<String, Session> sessions = new ConcurrentHashMap<>();
-    private final CompletableFuture<String> gone = new CompletableFuture<>();
+    /** Who waits for an answer. */
+    private final Set<CompletableFuture<?>> asked = ConcurrentHashMap.newKeySet();
+    /** How the server has ended, null while it goes on. */
+    private volatile Failure gone;
     private volatile InitializeResult initialized;
     private boolean closed;
 
@@ -148,30 +152,36 @@ public final class Connection implements AutoCloseable {
     }
 
     /** The same answer, which fails also when the server ends; cancelling it cancels the request. */
-    public <T> CompletableFuture<T> answer(CompletableFuture<T> asked) {
+    public <T> CompletableFuture<T> answer(CompletableFuture<T> request) {
         CompletableFuture<T> answer = new CompletableFuture<>();
-        asked.whenComplete((result, error) -> {
+        asked.add(answer);
+        request.whenComplete((result, error) -> {
             if (error == null) {
                 answer.complete(result);
             } else {
                 answer.completeExceptionally(Failure.of(error));
             }
         });
-        gone.thenAccept(how -> answer.completeExceptionally(new Failure("tunnel-server " + how, null)));
         answer.whenComplete((result, error) -> {
+            asked.remove(answer);
             if (answer.isCancelled()) {
-                asked.cancel(true);
+                request.cancel(true);
             }
         });
+        if (gone != null) {
+            answer.completeExceptionally(gone);
+        }
         return answer;
     }
 
     /** Starts a session. What its state comes to is told by the session. */
     public Session start(StartSessionParams params) {
-        Session session = new Session(this, params.id);
+        Session session = new Session(this, params);
         sessions.put(params.id, session);
-        gone.thenAccept(session::serverGone);
         session.begin(answer(server.startSession(params)));
+        if (gone != null) {
+            session.serverGone(gone);
+        }
         return session;
     }
 
@@ -214,7 +224,11 @@ public final class Connection implements AutoCloseable {
 
     private void exited(Process process) {
         String how = "ended with code " + process.exitValue();
-        gone.complete(how);
+        Failure failure = new Failure("tunnel-server " + how, null);
+        gone = failure; // before those are told who wait: who asks from now on sees it
+        asked.forEach(answer -> answer.completeExceptionally(failure));
+        sessions.values().forEach(session -> session.serverGone(failure));
+        sessions.clear();
         tell(events -> events.gone(how));
     }
 

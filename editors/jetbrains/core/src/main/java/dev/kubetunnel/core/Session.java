@@ -9,6 +9,7 @@ import java.util.concurrent.ConcurrentHashMap;
 public final class Session {
     private final Connection connection;
     private final String id;
+    private final Target target;
     private final CompletableFuture<SessionInfo> ready = new CompletableFuture<>();
     private final CompletableFuture<SessionInfo> over = new CompletableFuture<>();
     private final Map<Long, CompletableFuture<Long>> exposed = new ConcurrentHashMap<>();
@@ -16,13 +17,19 @@ public final class Session {
     private CompletableFuture<SessionInfo> stopped;
     private volatile SessionInfo info;
 
-    Session(Connection connection, String id) {
+    Session(Connection connection, StartSessionParams params) {
         this.connection = connection;
-        this.id = id;
+        id = params.id;
+        target = params.target;
     }
 
     public String id() {
         return id;
+    }
+
+    /** What it was asked for. */
+    public Target target() {
+        return target;
     }
 
     /** The last state that was told, null before the first. */
@@ -104,8 +111,8 @@ public final class Session {
         }
     }
 
-    void serverGone(String how) {
-        Failure failure = new Failure("tunnel-server " + how + "; the Service is put back by the next one, or by the cluster when the session's lease is over", null);
+    void serverGone(Failure how) {
+        Failure failure = new Failure(how.getMessage() + "; the Service is put back by the next one, or by the cluster when the session's lease is over", null);
         ready.completeExceptionally(failure);
         over.completeExceptionally(failure);
     }

@@ -7,8 +7,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 
 /** The way from a plan to a session that a debugger can be started for. It blocks, and can be cancelled at any moment. */
 public final class Starting {
@@ -28,9 +26,6 @@ public final class Starting {
      * both are 0 when none is wanted.
      */
     public record Started(Session session, Map<String, String> environment, List<String> removed, long programPort, long debugPort) {}
-
-    /** How often it is asked whether the wait is cancelled. */
-    private static final long LOOK_MILLIS = 50;
 
     private final Connection connection;
     private final Plan plan;
@@ -120,23 +115,8 @@ public final class Starting {
         return new Started(session, set, removed, 0, 0);
     }
 
-    private <T> T await(CompletableFuture<T> future) throws Failure {
-        while (true) {
-            if (waiting.isCancelled()) {
-                future.cancel(true);
-                throw new Failure(ErrorCode.REQUEST_CANCELLED, "cancelled", null, null);
-            }
-            try {
-                return future.get(LOOK_MILLIS, TimeUnit.MILLISECONDS);
-            } catch (TimeoutException e) {
-                continue;
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new Failure(ErrorCode.REQUEST_CANCELLED, "cancelled", null, e);
-            } catch (ExecutionException e) {
-                throw Failure.of(e);
-            }
-        }
+    private <T> T await(CompletableFuture<T> answer) throws Failure {
+        return Await.of(answer, waiting::isCancelled);
     }
 
     private static void end(Session session) {

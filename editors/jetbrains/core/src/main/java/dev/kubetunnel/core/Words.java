@@ -3,9 +3,12 @@ package dev.kubetunnel.core;
 import dev.kubetunnel.protocol.Protocol.*;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /** How states and numbers are put into words. */
 public final class Words {
+    private static final String[] UNITS = {"KiB", "MiB", "GiB"};
+
     private Words() {}
 
     public static String target(Target target) {
@@ -42,8 +45,8 @@ public final class Words {
 
     public static String took(StageTime time) {
         return time.endedMillis == null
-                ? "since " + time.beganMillis + " ms after the start"
-                : time.endedMillis - time.beganMillis + " ms, from " + time.beganMillis + " ms on";
+                ? "since " + time.beganMillis + " ms"
+                : time.endedMillis - time.beganMillis + " ms, at " + time.beganMillis + " ms";
     }
 
     /** How a session was left. */
@@ -59,7 +62,7 @@ public final class Words {
         }
         Traffic traffic = receipt.traffic;
         lines.add("served here: " + plural(traffic.connections, "connection") + ", " + plural(traffic.requests, "request")
-                + "; by the origin meanwhile: " + plural(traffic.origin, "connection"));
+                + ", " + bytes(traffic.bytesIn) + " in, " + bytes(traffic.bytesOut) + " out; by the origin meanwhile: " + plural(traffic.origin, "connection"));
         if (receipt.cut > 0) {
             lines.add(plural(receipt.cut, "connection") + " had to be closed at the end");
         }
@@ -70,16 +73,69 @@ public final class Words {
         return n == 1 ? "1 " + noun : n + " " + noun + "s";
     }
 
+    public static String bytes(long n) {
+        if (n < 1024) {
+            return n + " B";
+        }
+        double amount = n;
+        int unit = -1;
+        for (; amount >= 1024 && unit < UNITS.length - 1; unit++) {
+            amount /= 1024;
+        }
+        return String.format(Locale.ROOT, "%.1f %s", amount, UNITS[unit]);
+    }
+
+    /** "5 s", "3 min", "2 h", "4 days". */
+    public static String age(long seconds) {
+        if (seconds < 60) {
+            return seconds + " s";
+        }
+        if (seconds < 3600) {
+            return seconds / 60 + " min";
+        }
+        return seconds < 86_400 ? seconds / 3600 + " h" : plural(seconds / 86_400, "day");
+    }
+
     /** A Service in a line: its ports, or who debugs it. */
     public static String service(Service service) {
         if (service.intercept != null) {
             InterceptInfo by = service.intercept;
-            String who = by.mine ? "you" : by.user;
-            return who + (by.host.isEmpty() ? "" : " on " + by.host) + ", " + by.state.toLowerCase(java.util.Locale.ROOT);
+            return (by.mine ? "you" : person(by)) + ", " + by.state.toLowerCase(Locale.ROOT) + " for " + age(orZero(by.ageSeconds));
         }
         if (service.notInterceptable != null && !service.notInterceptable.isEmpty()) {
             return service.notInterceptable;
         }
         return String.join(", ", service.ports.stream().map(port -> String.valueOf(port.port)).toList());
+    }
+
+    /** All there is to say of a Service, line by line. */
+    public static List<String> details(Service service) {
+        List<String> lines = new ArrayList<>();
+        lines.add(service.type + " " + service.namespace + "/" + service.name);
+        for (ServicePort port : service.ports) {
+            String resolved = port.resolvedPort == null || port.resolvedPort == 0 ? "" : " (" + port.resolvedPort + ")";
+            lines.add((port.name == null ? "" : port.name + " ") + port.port + "/" + port.protocol + " → " + port.targetPort + resolved);
+        }
+        if (service.workload != null) {
+            Workload workload = service.workload;
+            lines.add(workload.kind + " " + workload.name + ": " + workload.ready + " of " + workload.total + " ready");
+            lines.add(workload.image);
+        }
+        if (service.intercept != null) {
+            InterceptInfo by = service.intercept;
+            lines.add("Intercept " + by.name + " of " + person(by) + ": " + by.state + ", for " + age(orZero(by.ageSeconds)));
+        }
+        if (service.notInterceptable != null && !service.notInterceptable.isEmpty()) {
+            lines.add(service.notInterceptable);
+        }
+        return lines;
+    }
+
+    private static String person(InterceptInfo by) {
+        return by.user + (by.host == null || by.host.isEmpty() ? "" : " on " + by.host);
+    }
+
+    private static long orZero(Long n) {
+        return n == null ? 0 : n;
     }
 }

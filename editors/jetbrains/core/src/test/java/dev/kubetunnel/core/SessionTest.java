@@ -10,10 +10,8 @@ import dev.kubetunnel.protocol.Protocol.*;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -23,7 +21,6 @@ import org.junit.jupiter.api.io.TempDir;
 /** The real tunnel-server on a real cluster. */
 @Tag("cluster")
 class SessionTest {
-    private static final long LIMIT_SECONDS = 180;
     private static final String CALL = "http://cart/cart/ann";
 
     private final ConcurrentLinkedQueue<String> states = new ConcurrentLinkedQueue<>();
@@ -49,6 +46,7 @@ class SessionTest {
         connection.close();
         assertFalse(connection.isAlive());
         Stage.restored("cart");
+        Stage.restored("stock");
     }
 
     static Plan outside(int port) {
@@ -69,17 +67,17 @@ class SessionTest {
         JoinSessionParams join = new JoinSessionParams();
         join.id = id;
         join.processId = process;
-        connection.answer(connection.server().joinSession(join)).get(LIMIT_SECONDS, TimeUnit.SECONDS);
+        Stage.get(connection.answer(connection.server().joinSession(join)));
     }
 
     @Test
     void theClusterIsListedAndLookedOver() throws Exception {
-        List<Service> services = connection.server().listServices(new ListServicesParams()).get(LIMIT_SECONDS, TimeUnit.SECONDS).services;
+        List<Service> services = Stage.get(connection.server().listServices(new ListServicesParams())).services;
         assertTrue(services.stream().anyMatch(service -> service.name.equals("cart")));
         PreflightParams params = new PreflightParams();
         params.target = new Target();
         params.target.service = "carte";
-        List<Diagnostic> found = connection.server().preflight(params).get(LIMIT_SECONDS, TimeUnit.SECONDS).diagnostics;
+        List<Diagnostic> found = Stage.get(connection.server().preflight(params)).diagnostics;
         assertEquals(ErrorCode.SERVICE_NOT_FOUND, found.get(0).code);
         assertEquals("target.service", found.get(0).field);
     }
@@ -93,13 +91,13 @@ class SessionTest {
         Process cart = cart(started.environment());
         try {
             join("outside", cart.pid());
-            JsonObject answer = Stage.callUntilHere(CALL).get(LIMIT_SECONDS, TimeUnit.SECONDS);
+            JsonObject answer = Stage.get(Stage.callUntilHere(CALL));
             assertEquals(1055, answer.get("total").getAsInt());
             assertEquals("13 characters", answer.getAsJsonObject("settings").get("token").getAsString());
-            SessionInfo ended = started.session().stop().get(LIMIT_SECONDS, TimeUnit.SECONDS);
+            SessionInfo ended = Stage.get(started.session().stop());
             assertEquals(State.ENDED, ended.state);
             assertTrue(ended.receipt.restored);
-            assertEquals(ended.receipt.stopMillis, started.session().stop().get(LIMIT_SECONDS, TimeUnit.SECONDS).receipt.stopMillis);
+            assertEquals(ended.receipt.stopMillis, Stage.get(started.session().stop()).receipt.stopMillis);
             assertTrue(cart.isAlive(), "the program is the editor's: it is not ended with the session");
         } finally {
             cart.destroyForcibly().waitFor();
@@ -109,29 +107,20 @@ class SessionTest {
 
     @Test
     void aDebuggerAttachesToTheProgramInThePodsPlace(@TempDir Path classes) throws Exception {
-        Stage.compileCart(classes);
-        int port = Stage.freePort();
         Plan plan = new Plan();
-        plan.service = "cart";
-        plan.localPort = port;
+        plan.service = "stock";
         plan.way = Plan.Way.ATTACH;
-        plan.command = "env LISTEN=127.0.0.1:" + port + " java -cp '" + classes + "' Cart";
+        plan.command = Stage.stock(classes);
         Starting.Started started = Starting.start(connection, plan, "attach", Map.of(), true, new Starting.Waiting() {});
-        try (Jdb jdb = new Jdb(started.debugPort())) {
-            jdb.until("main[1] ");
-            jdb.say("stop at Cart:" + Jdb.breakpointLine());
-            jdb.until("main[1] ");
-            jdb.say("cont");
-            CompletableFuture<JsonObject> answered = Stage.callUntilHere(CALL);
-            jdb.until("Breakpoint hit:");
-            jdb.until("[1] ");
-            jdb.say("print currency");
-            jdb.until("currency = \"EUR\"");
-            jdb.say("clear Cart:" + Jdb.breakpointLine());
-            jdb.say("cont");
-            assertEquals("EUR", answered.get(LIMIT_SECONDS, TimeUnit.SECONDS).get("currency").getAsString());
+        String port = String.valueOf(started.debugPort());
+        Process process = new ProcessBuilder(Jdb.command().stream().map(word -> word.replace("{port}", port)).toList())
+                .redirectErrorStream(true).start();
+        try {
+            Jdb.of(process).debugACall();
+        } finally {
+            process.destroyForcibly().waitFor();
         }
-        assertTrue(started.session().stop().get(LIMIT_SECONDS, TimeUnit.SECONDS).receipt.restored);
+        assertTrue(Stage.get(started.session().stop()).receipt.restored);
     }
 
     @Test
@@ -177,15 +166,14 @@ class SessionTest {
         int port = Stage.freePort();
         Starting.Started started = Starting.start(connection, outside(port), "killed", Map.of("LISTEN", "127.0.0.1:" + port), true, new Starting.Waiting() {});
         connection.process().destroyForcibly();
-        ExecutionException error = assertThrows(ExecutionException.class, () -> started.session().over().get(LIMIT_SECONDS, TimeUnit.SECONDS));
+        ExecutionException error = assertThrows(ExecutionException.class, () -> Stage.get(started.session().over()));
         assertTrue(error.getCause().getMessage().contains("ended with code"), error.getCause().getMessage());
         open(new Events() {}).close(); // the next server ends what a killed one has left
     }
 
     @Test
     void anEditorThatIsKilledTakesItsSessionAlong() throws Exception {
-        Process editor = new ProcessBuilder(ProcessHandle.current().info().command().orElseThrow(), "-cp", System.getProperty("java.class.path"), Victim.class.getName())
-                .redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        Process editor = OtherJvm.start(Victim.class);
         try {
             assertEquals("ready", editor.inputReader().readLine());
             assertEquals(1, intercepted());
@@ -196,7 +184,7 @@ class SessionTest {
     }
 
     private long intercepted() throws Exception {
-        return connection.server().listServices(new ListServicesParams()).get(LIMIT_SECONDS, TimeUnit.SECONDS)
+        return Stage.get(connection.server().listServices(new ListServicesParams()))
                 .services.stream().filter(service -> service.intercept != null).count();
     }
 

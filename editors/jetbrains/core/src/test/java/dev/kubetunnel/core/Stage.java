@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 
 /** What the stage tells of the cluster: see test/stage in the project's folder. */
 public final class Stage {
@@ -63,8 +64,8 @@ public final class Stage {
         }));
     }
 
-    /** Waits until a Service is as it was before the tests, and nothing of the operator's is left beside it. */
-    public static void restored(String service) {
+    /** Waits until a Service is as it was before the tests. */
+    public static void same(String service) {
         until("Service " + service + " to be as it was", () -> {
             Answer answer = ask("/same?service=" + service);
             if (answer.status != 200) {
@@ -72,6 +73,11 @@ public final class Stage {
             }
             return null;
         });
+    }
+
+    /** Waits until that is so, and nothing of the operator's is left in the namespace. */
+    public static void restored(String service) {
+        same(service);
         until("the agents to go", () -> {
             Answer answer = ask("/left");
             if (!answer.text.strip().equals("[]")) {
@@ -107,16 +113,22 @@ public final class Stage {
         }
     }
 
-    /** The JVM service that stands in for cart, compiled into a folder. */
-    public static void compileCart(Path classes) throws Exception {
-        Path source = cartSource();
+    /** What a future comes to, within the time that everything has here. */
+    public static <T> T get(CompletableFuture<T> future) throws Exception {
+        return future.get(LIMIT_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    /** Compiles stock, the shop's service in Java, and answers how one runs it. */
+    public static String stock(Path classes) throws Exception {
+        Path source = stockSources().resolve("shop/Stock.java");
         Process javac = new ProcessBuilder("javac", "-g", "-d", classes.toString(), source.toString()).inheritIO().start();
         if (javac.waitFor() != 0) {
             throw new IOException("javac failed");
         }
+        return "java -Xmx64m -cp '" + classes + "' shop.Stock";
     }
 
-    public static Path cartSource() {
-        return Folders.project().resolve("test/e2e/testdata/debuggers/Cart.java");
+    static Path stockSources() {
+        return Folders.project().resolve("examples/shop/stock/src");
     }
 }

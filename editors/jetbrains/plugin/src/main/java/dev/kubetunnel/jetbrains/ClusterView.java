@@ -1,6 +1,8 @@
 package dev.kubetunnel.jetbrains;
 
 import com.intellij.openapi.Disposable;
+import dev.kubetunnel.core.Await;
+import dev.kubetunnel.core.Connection;
 import dev.kubetunnel.core.Events;
 import dev.kubetunnel.core.Failure;
 import dev.kubetunnel.core.Words;
@@ -11,6 +13,7 @@ import dev.kubetunnel.protocol.Protocol.SessionParams;
 import java.awt.BorderLayout;
 import java.awt.FlowLayout;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import javax.swing.JButton;
 import javax.swing.JComponent;
@@ -18,6 +21,7 @@ import javax.swing.JPanel;
 import javax.swing.JScrollPane;
 import javax.swing.JTree;
 import javax.swing.Timer;
+import javax.swing.ToolTipManager;
 import javax.swing.event.TreeExpansionEvent;
 import javax.swing.event.TreeExpansionListener;
 import javax.swing.tree.TreePath;
@@ -35,18 +39,20 @@ final class ClusterView implements Disposable {
     private final ClusterLists lists;
     private final ViewModel model = new ViewModel();
     private final JTree tree = new JTree(model.tree());
-    private final JButton stop = new JButton("Stop");
+    private final JButton stop = Form.button(new JButton(), "&Stop");
     private final JPanel panel = new JPanel(new BorderLayout());
     private final Timer timer = new Timer(PAUSE_MILLIS, event -> lookAgain());
     private volatile boolean asking;
+    private volatile boolean disposed;
 
     ClusterView(KubeTunnel kubetunnel) {
         this.kubetunnel = kubetunnel;
-        lists = new ClusterLists(kubetunnel);
+        lists = new ClusterLists(kubetunnel, this::isDisposed);
         tree.setRootVisible(false);
         tree.setShowsRootHandles(true);
         tree.setCellRenderer(new ViewModel.Renderer());
         tree.getSelectionModel().setSelectionMode(TreeSelectionModel.SINGLE_TREE_SELECTION);
+        ToolTipManager.sharedInstance().registerComponent(tree); // an unregistered tree shows no tips
         tree.getAccessibleContext().setAccessibleName("KubeTunnel sessions and Services");
         tree.addTreeSelectionListener(event -> enableStop());
         tree.addTreeExpansionListener(new TreeExpansionListener() {
@@ -63,7 +69,7 @@ final class ClusterView implements Disposable {
             }
         });
         JPanel buttons = new JPanel(new FlowLayout(FlowLayout.LEADING, 4, 2));
-        JButton refresh = new JButton("Refresh");
+        JButton refresh = Form.button(new JButton(), "&Refresh");
         buttons.add(stop);
         buttons.add(refresh);
         stop.addActionListener(event -> stopSelected());
@@ -152,7 +158,7 @@ final class ClusterView implements Disposable {
         }
         try {
             List<ViewModel.Namespace> namespaces = new ArrayList<>();
-            for (String name : lists.namespaces(context.name)) {
+            for (String name : ownFirst(context.namespace, lists.namespaces(context.name))) {
                 namespaces.add(namespace(context, name));
             }
             return new ViewModel.Cluster(context, namespaces, null);
@@ -160,6 +166,10 @@ final class ClusterView implements Disposable {
             // Who may not list namespaces has the context's own all the same.
             return new ViewModel.Cluster(context, List.of(namespace(context, context.namespace)), e.forPeople());
         }
+    }
+
+    private static List<String> ownFirst(String own, List<String> names) {
+        return names.stream().sorted(Comparator.comparing((String name) -> !name.equals(own))).toList();
     }
 
     private ViewModel.Namespace namespace(KubeContext context, String name) {
@@ -186,30 +196,41 @@ final class ClusterView implements Disposable {
     }
 
     private void stopSelected() {
-        Object chosen = model.chosen(tree.getSelectionPath());
+        stop(model.chosen(tree.getSelectionPath()));
+    }
+
+    /** Ends what a line stands for, a session or an intercept, in the background. */
+    void stop(Object chosen) {
         Ide.inBackground(() -> {
             try {
                 if (chosen instanceof SessionInfo info) {
                     SessionParams params = new SessionParams();
                     params.id = info.id;
-                    kubetunnel.connection().server().stopSession(params).get();
+                    Connection connection = kubetunnel.connection(this::isDisposed);
+                    Await.of(connection.answer(connection.server().stopSession(params)), this::isDisposed);
                 } else if (chosen instanceof ViewModel.Listed listed) {
                     EndInterceptParams params = new EndInterceptParams();
                     params.context = listed.context().name;
                     params.namespace = listed.service().namespace;
                     params.service = listed.service().name;
-                    kubetunnel.connection().server().endIntercept(params).get();
+                    Connection connection = kubetunnel.connection(this::isDisposed);
+                    Await.of(connection.answer(connection.server().endIntercept(params)), this::isDisposed);
                 }
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            } catch (Exception e) {
-                Notices.information(kubetunnel.project(), "It was not stopped", Failure.of(e).forPeople());
+            } catch (Failure e) {
+                if (!e.isCancelled()) {
+                    Notices.information(kubetunnel.project(), "It was not stopped", e.forPeople());
+                }
             }
         });
     }
 
     @Override
     public void dispose() {
+        disposed = true;
         timer.stop();
+    }
+
+    private boolean isDisposed() {
+        return disposed;
     }
 }

@@ -14,21 +14,20 @@ import dev.kubetunnel.core.Plan;
 
 /** Makes a "Debug in cluster" for the selected run configuration, selects it, and starts it once it is complete. */
 public final class DebugInClusterAction extends AnAction {
-    @Override
-    public void update(AnActionEvent event) {
-        Project project = event.getProject();
-        RunnerAndConfigurationSettings selected = project == null ? null : RunManager.getInstance(project).getSelectedConfiguration();
-        event.getPresentation().setEnabled(selected != null);
-    }
-
+    // It is always enabled: current IDEs want to know on which thread an action is to be updated, and old ones can't be told.
     @Override
     public void actionPerformed(AnActionEvent event) {
-        Project project = event.getProject();
-        if (project != null) {
-            RunnerAndConfigurationSettings settings = settingsFor(project);
-            if (settings != null) {
-                start(project, settings);
-            }
+        if (event.getProject() != null) {
+            debug(event.getProject());
+        }
+    }
+
+    static void debug(Project project) {
+        RunnerAndConfigurationSettings settings = settingsFor(project);
+        if (settings == null) {
+            Notices.information(project, "Debug in Cluster", "Select a run configuration first: the one that starts your program.");
+        } else {
+            start(project, settings);
         }
     }
 

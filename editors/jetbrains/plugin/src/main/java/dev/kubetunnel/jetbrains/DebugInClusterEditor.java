@@ -14,6 +14,7 @@ import dev.kubetunnel.protocol.Protocol.Severity;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import javax.swing.JComponent;
 
 /**
@@ -23,16 +24,14 @@ import javax.swing.JComponent;
 final class DebugInClusterEditor extends SettingsEditor<DebugInCluster> {
     private final Project project;
     private final PlanForm form = new PlanForm();
-    private final ClusterLists lists;
-    private final Preflights preflights;
-    /** What was asked for last; the answer to anything before it is late. */
+    private final KubeTunnel kubetunnel;
+    /** What was asked for last; anything before it is cancelled. */
     private final AtomicInteger asked = new AtomicInteger();
     private DebugInCluster edited;
 
     DebugInClusterEditor(Project project) {
         this.project = project;
-        lists = new ClusterLists(KubeTunnel.of(project));
-        preflights = KubeTunnel.of(project).preflights();
+        kubetunnel = KubeTunnel.of(project);
         form.onTargetChange(this::refresh);
     }
 
@@ -62,12 +61,20 @@ final class DebugInClusterEditor extends SettingsEditor<DebugInCluster> {
         return form.component();
     }
 
+    /** Nobody looks any more. */
+    @Override
+    protected void disposeEditor() {
+        asked.incrementAndGet();
+    }
+
     /** Asks for what the fields may hold now, and what the server thinks of what they hold. */
     private void refresh() {
         Plan plan = form.plan();
         int number = asked.incrementAndGet();
         form.setFindings("Looking at the cluster …", false, null, null);
+        BooleanSupplier late = () -> asked.get() != number;
         Ide.inBackground(() -> {
+            ClusterLists lists = new ClusterLists(kubetunnel, late);
             try {
                 List<String> contexts = lists.contexts().stream().map((KubeContext context) -> context.name).toList();
                 show(number, () -> form.setContexts(contexts));
@@ -87,7 +94,7 @@ final class DebugInClusterEditor extends SettingsEditor<DebugInCluster> {
                 show(number, () -> form.setFindings("", false, null, null));
                 return;
             }
-            List<Diagnostic> found = preflights.ask(plan);
+            List<Diagnostic> found = kubetunnel.preflights().ask(plan, late);
             show(number, () -> tell(found));
         });
     }

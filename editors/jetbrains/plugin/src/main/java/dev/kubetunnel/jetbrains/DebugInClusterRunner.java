@@ -27,9 +27,17 @@ public final class DebugInClusterRunner extends AsyncProgramRunner<RunnerSetting
 
     @Override
     protected Promise<RunContentDescriptor> execute(ExecutionEnvironment environment, RunProfileState state) throws ExecutionException {
-        DebugInCluster configuration = (DebugInCluster) environment.getRunProfile();
+        DebugInCluster configuration = configuration(environment);
         AsyncPromise<RunContentDescriptor> shown = new AsyncPromise<>();
         new Launch(environment, configuration, shown).begin();
         return shown;
+    }
+
+    /** A rerun comes with the run profile of its first run, which is the copy that Launch made. */
+    private static DebugInCluster configuration(ExecutionEnvironment environment) {
+        if (environment.getRunProfile() instanceof DebugInCluster configuration) {
+            return configuration;
+        }
+        return (DebugInCluster) environment.getRunnerAndConfigurationSettings().getConfiguration();
     }
 }

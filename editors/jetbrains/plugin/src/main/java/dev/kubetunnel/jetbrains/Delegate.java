@@ -14,11 +14,13 @@ import com.intellij.openapi.project.Project;
 import com.intellij.openapi.util.Disposer;
 import com.intellij.openapi.util.Key;
 import com.intellij.util.messages.MessageBusConnection;
+import dev.kubetunnel.core.Await;
 import dev.kubetunnel.core.Connection;
 import dev.kubetunnel.core.Events;
 import dev.kubetunnel.core.Failure;
 import dev.kubetunnel.core.Plan;
 import dev.kubetunnel.core.Starting.Started;
+import dev.kubetunnel.core.Story;
 import dev.kubetunnel.core.Words;
 import dev.kubetunnel.protocol.Protocol.JoinSessionParams;
 import dev.kubetunnel.protocol.Protocol.SessionInfo;
@@ -33,6 +35,8 @@ final class Delegate implements ProgramRunner.Callback, ProcessListener, Disposa
     private final KubeTunnel kubetunnel;
     private final Plan plan;
     private final Started started;
+    /** The program, or whoever wanted it, has ended the session. */
+    private volatile boolean ended;
 
     Delegate(Project project, KubeTunnel kubetunnel, Plan plan, Started started) {
         this.project = project;
@@ -67,9 +71,13 @@ final class Delegate implements ProgramRunner.Callback, ProcessListener, Disposa
             end();
             return;
         }
-        kubetunnel.listen(new Console(handler), this);
+        if (plan.way == Plan.Way.ENVIRONMENT) { // the session's program has a console of its own, which is told
+            Console console = new Console(handler);
+            kubetunnel.listen(console, this);
+            console.changed(started.session().info());
+        }
         tellLimits(handler);
-        started.session().over().whenComplete((info, error) -> sessionOver(handler, info));
+        started.session().over().whenComplete((info, error) -> sessionOver(handler, info, error));
         if (plan.way == Plan.Way.ENVIRONMENT) {
             Ide.inBackground(() -> join(handler));
         }
@@ -95,12 +103,10 @@ final class Delegate implements ProgramRunner.Callback, ProcessListener, Disposa
             params.id = started.session().id();
             params.processId = processId(handler);
             Connection connection = kubetunnel.connection();
-            connection.answer(connection.server().joinSession(params)).get();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (Exception e) {
+            Await.of(connection.answer(connection.server().joinSession(params)), handler::isProcessTerminated);
+        } catch (Failure e) {
             if (!handler.isProcessTerminated()) {
-                Notices.failure(project, plan, Failure.of(e));
+                Notices.failure(project, plan, e);
                 end();
             }
         }
@@ -117,10 +123,16 @@ final class Delegate implements ProgramRunner.Callback, ProcessListener, Disposa
         throw new Failure("the IDE has started no process on this machine, so calls can't be passed to it: choose a configuration that runs the program here", null);
     }
 
-    /** The session has ended first: an intercept was deleted, a lease is over. The program is left alone. */
-    private void sessionOver(ProcessHandler handler, SessionInfo info) {
+    /** The session has ended first: an intercept was deleted, a lease is over, the server has gone. The program is left alone. */
+    private void sessionOver(ProcessHandler handler, SessionInfo info, Throwable error) {
+        if (error != null) {
+            Launch.tell(handler, Failure.of(error).forPeople());
+        }
         if (info != null && info.receipt != null) {
             Words.receipt(info.receipt).forEach(line -> Launch.tell(handler, line));
+        }
+        if (!ended) {
+            Launch.tell(handler, "this program is not the pod any more: stop it, and start it again to go on");
         }
         if (info != null && info.error != null) {
             Notices.sessionFailed(project, info);
@@ -129,7 +141,8 @@ final class Delegate implements ProgramRunner.Callback, ProcessListener, Disposa
     }
 
     private void end() {
-        started.session().stop();
+        ended = true;
+        kubetunnel.end(started.session());
         Ide.onUi(() -> Disposer.dispose(this));
     }
 
@@ -150,10 +163,10 @@ final class Delegate implements ProgramRunner.Callback, ProcessListener, Disposa
     @Override
     public void dispose() {}
 
-    /** Tells the session's states, and what it says, in the program's console. */
+    /** Tells the session's stages and states, and what it says, in the program's console. */
     private final class Console implements Events {
         private final ProcessHandler handler;
-        private String last = "";
+        private final Story story = new Story();
 
         Console(ProcessHandler handler) {
             this.handler = handler;
@@ -161,16 +174,14 @@ final class Delegate implements ProgramRunner.Callback, ProcessListener, Disposa
 
         @Override
         public void changed(SessionInfo info) {
-            if (info.id.equals(started.session().id()) && !Words.state(info).equals(last)) {
-                last = Words.state(info);
-                Launch.tell(handler, last);
+            if (info.id.equals(started.session().id())) {
+                story.news(info).forEach(line -> Launch.tell(handler, line));
             }
         }
 
         @Override
         public void output(SessionOutputParams output) {
-            // What the program itself writes is in its console already.
-            if (output.id.equals(started.session().id()) && plan.way == Plan.Way.ENVIRONMENT) {
+            if (output.id.equals(started.session().id())) {
                 Launch.tell(handler, output.output.strip());
             }
         }

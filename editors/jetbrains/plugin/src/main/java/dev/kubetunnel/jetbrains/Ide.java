@@ -3,6 +3,7 @@ package dev.kubetunnel.jetbrains;
 import com.intellij.openapi.application.ApplicationInfo;
 import com.intellij.openapi.application.ApplicationManager;
 import com.intellij.openapi.application.ModalityState;
+import java.util.concurrent.Future;
 
 /** The IDE around the plugin. */
 final class Ide {
@@ -21,7 +22,7 @@ final class Ide {
         ApplicationManager.getApplication().invokeLater(task, ModalityState.any());
     }
 
-    static void inBackground(Runnable task) {
-        ApplicationManager.getApplication().executeOnPooledThread(task);
+    static Future<?> inBackground(Runnable task) {
+        return ApplicationManager.getApplication().executeOnPooledThread(task);
     }
 }

@@ -9,7 +9,6 @@ import com.intellij.execution.process.ProcessHandler;
 import com.intellij.execution.process.ProcessOutputTypes;
 import com.intellij.execution.runners.ExecutionEnvironment;
 import com.intellij.execution.runners.ExecutionEnvironmentBuilder;
-import com.intellij.execution.runners.ProgramRunner;
 import com.intellij.execution.ui.RunContentDescriptor;
 import com.intellij.openapi.progress.ProgressIndicator;
 import com.intellij.openapi.progress.ProgressManager;
@@ -79,8 +78,9 @@ final class Launch {
 
     /** The session is ready: the program's turn. */
     private void ready(Started started, SessionProcess process) {
+        kubetunnel.preflights().forget(plan);
         if (project.isDisposed()) {
-            started.session().stop();
+            kubetunnel.end(started.session());
             shown.setResult(null);
             return;
         }
@@ -96,7 +96,7 @@ final class Launch {
             }
             shown.setResult(console);
         } catch (ExecutionException | Delivery.Refused e) {
-            started.session().stop();
+            kubetunnel.end(started.session());
             failed(new Failure(e.getMessage(), e));
         }
     }
@@ -114,10 +114,26 @@ final class Launch {
             throw new ExecutionException("\"" + delegate.getName() + "\" can't be started with " + environment.getExecutor().getActionName());
         }
         ExecutionEnvironment own = builder.build();
-        ProgramRunner<?> runner = own.getRunner();
+        ExecutionEnvironment run = ofThisConfiguration(own);
         Delegate follower = new Delegate(project, kubetunnel, plan, started);
-        follower.watchStart(own);
-        runner.execute(own, follower);
+        follower.watchStart(run);
+        own.getRunner().execute(run, follower);
+    }
+
+    /**
+     * The copy's run is this configuration's: what the IDE offers for a run, that it goes on, Stop, Rerun and whether
+     * there may be a second one, is by its configuration and its runner. A rerun of the copy alone would have no session.
+     */
+    private ExecutionEnvironment ofThisConfiguration(ExecutionEnvironment own) {
+        RunnerAndConfigurationSettings settings = environment.getRunnerAndConfigurationSettings();
+        if (settings == null) {
+            return own;
+        }
+        return new ExecutionEnvironmentBuilder(own)
+                .runnerAndSettings(environment.getRunner(), settings)
+                .runProfile(own.getRunProfile())
+                .runnerSettings(own.getRunnerSettings())
+                .build();
     }
 
     /** The background task. */
@@ -138,7 +154,8 @@ final class Launch {
         public void run(ProgressIndicator indicator) {
             indicator.setIndeterminate(true);
             try {
-                Connection connection = kubetunnel.connection();
+                Connection connection = kubetunnel.connection(indicator::isCanceled);
+                kubetunnel.awaitEnds(plan, indicator::isCanceled);
                 String id = process == null ? UUID.randomUUID().toString() : process.id();
                 started = Starting.start(connection, plan, id, own, isDebugged(), new Starting.Waiting() {
                     @Override

@@ -5,7 +5,6 @@ import com.intellij.notification.NotificationAction;
 import com.intellij.notification.NotificationType;
 import com.intellij.notification.Notifications;
 import com.intellij.openapi.project.Project;
-import com.intellij.openapi.util.text.StringUtil;
 import com.intellij.openapi.wm.ToolWindow;
 import com.intellij.openapi.wm.ToolWindowManager;
 import dev.kubetunnel.core.Failure;
@@ -43,15 +42,18 @@ final class Notices {
         show(project, notification);
     }
 
-    static void serverGone(Project project, String how) {
-        show(project, notification("tunnel-server " + how,
-                "Its sessions are over, and their Services are put back. It is started again by itself.", NotificationType.WARNING));
+    /** sessions tells whether there were any. */
+    static void serverGone(Project project, String how, boolean sessions) {
+        Notification notification = notification("tunnel-server " + how, sessions
+                ? "Its sessions are over, and it is started again to put their Services back. Stop what they ran, and start it again to go on."
+                : "It is started again when it is needed.", NotificationType.WARNING);
+        showSessions(project, notification);
+        show(project, notification);
     }
 
     private static Notification notification(String title, String text, NotificationType type) {
         // The text is HTML there.
-        String html = StringUtil.escapeXml(text).replace("\n", "<br>");
-        return new Notification(GROUP, title, html, type);
+        return new Notification(GROUP, title, Html.escape(text), type);
     }
 
     private static void showSessions(Project project, Notification notification) {

@@ -21,8 +21,9 @@ public final class OptionsPage implements Configurable {
         server = new JTextField(40);
         kubeconfig = new JTextField(40);
         Form form = new Form();
-        form.row("tunnel-server:", server, "Empty: the one in PATH");
-        form.row("Kubeconfig:", kubeconfig, "Empty: $KUBECONFIG, or ~/.kube/config");
+        form.row("tunnel-&server:", server, "Empty: the one in PATH");
+        form.row("&Kubeconfig:", kubeconfig, "Empty: $KUBECONFIG, or ~/.kube/config");
+        form.hint("A change ends the sessions that run.");
         form.fill();
         reset();
         return form.panel();

@@ -42,18 +42,21 @@ final class PlanForm {
         }
     }
 
+    private static final String RUN_WITH = "&Run configuration:";
+    private static final String ATTACH_WITH = "&Attach with:";
+
     private final JComboBox<String> context = editable();
     private final JComboBox<String> namespace = editable();
     private final JComboBox<Choice> service = new JComboBox<>();
     private final JComboBox<String> port = editable();
-    private final JTextField localPort = new JTextField(8);
-    private final JCheckBox inherit = new JCheckBox("Take over the app's environment, files and identity");
-    private final JRadioButton environment = new JRadioButton("The IDE runs a configuration here, with the pod's environment");
-    private final JRadioButton attach = new JRadioButton("The session runs the program in the pod's place, and the IDE attaches to it");
+    private final JTextField localPort = new JTextField(Form.NUMBER_COLUMNS);
+    private final JCheckBox inherit = Form.button(new JCheckBox(), "&Take over the app's environment, files and identity");
+    private final JRadioButton environment = Form.button(new JRadioButton(), "The &IDE runs a configuration here, with the pod's environment");
+    private final JRadioButton attach = Form.button(new JRadioButton(), "The s&ession runs the program in the pod's place, and the IDE attaches to it");
     private final JComboBox<Delegate> delegate = new JComboBox<>();
     private final JTextField command = new JTextField(30);
     private final JTextField folder = new JTextField(30);
-    private final JTextField debugPort = new JTextField(8);
+    private final JTextField debugPort = new JTextField(Form.NUMBER_COLUMNS);
     private final JTextArea findings = new JTextArea(2, 40);
     private final JButton fix = new JButton();
     private final JLabel delegateLabel;
@@ -68,23 +71,25 @@ final class PlanForm {
         service.setRenderer(new NotedRenderer());
         delegate.setRenderer(new NotedRenderer());
         Form form = new Form();
-        form.row("Context:", context, null);
-        form.row("Namespace:", namespace, null);
-        form.row("Service:", service, null);
-        form.row("Port:", port, "Empty: the only one, or each on which the program listens");
-        form.row("Local port:", localPort, "Where the program listens here; empty: the same port as in the pod");
+        form.row("&Context:", context, null);
+        form.row("&Namespace:", namespace, null);
+        form.row("&Service:", service, null);
+        form.row("&Port:", port, "Empty: the only one, or each on which the program listens");
+        form.row("&Local port:", localPort, "Where the program listens here; empty: the same port as in the pod");
         form.row("", inherit, null);
         ButtonGroup ways = new ButtonGroup();
         ways.add(environment);
         ways.add(attach);
         form.wide(environment);
         form.wide(attach);
-        delegateLabel = form.row("Run configuration:", delegate, null);
-        JLabel commandLabel = form.row("Command:", command, null);
-        JLabel folderLabel = form.row("Folder:", folder, null);
-        JLabel debugLabel = form.row("Debug port:", debugPort, null);
+        delegateLabel = form.row(RUN_WITH, delegate, null);
+        JLabel commandLabel = form.row("Co&mmand:", command, null);
+        JLabel commandHint = form.hint("As in a terminal: java -jar cart.jar, say");
+        JLabel folderLabel = form.row("&Working directory:", folder, null);
+        JLabel folderHint = form.hint("Empty: the project's folder");
+        JLabel debugLabel = form.row("&Debug port:", debugPort, null);
         JLabel debugHint = form.hint("Empty: the customary one of the program's kind");
-        attachLabels = new JLabel[] {commandLabel, folderLabel, debugLabel, debugHint};
+        attachLabels = new JLabel[] {commandLabel, commandHint, folderLabel, folderHint, debugLabel, debugHint};
         form.wide(findingsPanel());
         form.fill();
         panel = form.panel();
@@ -224,7 +229,7 @@ final class PlanForm {
 
     private void showWay() {
         boolean attaches = attach.isSelected();
-        delegateLabel.setText(attaches ? "Attach with:" : "Run configuration:");
+        Form.setText(delegateLabel, attaches ? ATTACH_WITH : RUN_WITH);
         for (JLabel label : attachLabels) {
             label.setVisible(attaches);
             if (label.getLabelFor() != null) {

@@ -1,5 +1,6 @@
 package dev.kubetunnel.jetbrains;
 
+import dev.kubetunnel.core.Await;
 import dev.kubetunnel.core.Connection;
 import dev.kubetunnel.core.Failure;
 import dev.kubetunnel.core.Plan;
@@ -9,6 +10,7 @@ import dev.kubetunnel.protocol.Protocol.Severity;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BooleanSupplier;
 
 /** What the server has found out about targets. Asking blocks; what was last found can be had at any time. */
 final class Preflights {
@@ -25,21 +27,26 @@ final class Preflights {
     }
 
     /** Asks the server. A server that can't be asked is a finding, too. */
-    List<Diagnostic> ask(Plan plan) {
+    List<Diagnostic> ask(Plan plan, BooleanSupplier cancelled) {
         List<Diagnostic> now;
         try {
-            Connection connection = kubetunnel.connection();
+            Connection connection = kubetunnel.connection(cancelled);
             PreflightParams params = new PreflightParams();
             params.target = plan.target();
-            now = connection.answer(connection.server().preflight(params)).get().diagnostics;
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return known(plan);
-        } catch (Exception e) {
-            now = List.of(finding(Failure.of(e)));
+            now = Await.of(connection.answer(connection.server().preflight(params)), cancelled).diagnostics;
+        } catch (Failure e) {
+            if (e.isCancelled()) {
+                return known(plan);
+            }
+            now = List.of(finding(e));
         }
         found.put(key(plan), now);
         return now;
+    }
+
+    /** What was found is of no use any more: the target was tried. */
+    void forget(Plan plan) {
+        found.remove(key(plan));
     }
 
     static String text(Diagnostic finding) {

@@ -2,6 +2,7 @@ package dev.kubetunnel.jetbrains;
 
 import com.intellij.openapi.ide.CopyPasteManager;
 import com.intellij.openapi.project.Project;
+import dev.kubetunnel.core.Await;
 import dev.kubetunnel.core.Connection;
 import dev.kubetunnel.core.Failure;
 import dev.kubetunnel.core.Plan;
@@ -53,13 +54,11 @@ final class QuickFixes {
             Connection connection = KubeTunnel.of(project).connection();
             InstallOperatorParams params = new InstallOperatorParams();
             params.context = plan.context.isEmpty() ? null : plan.context;
-            connection.answer(connection.server().installOperator(params)).get();
-            KubeTunnel.of(project).preflights().ask(plan);
+            Await.of(connection.answer(connection.server().installOperator(params)));
+            KubeTunnel.of(project).preflights().ask(plan, () -> false);
             Notices.information(project, "The operator is installed", "");
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (Exception e) {
-            Notices.failure(project, plan, Failure.of(e));
+        } catch (Failure e) {
+            Notices.failure(project, plan, e);
         }
     }
 }

@@ -9,7 +9,9 @@ import com.intellij.openapi.Disposable;
 import com.intellij.openapi.util.Disposer;
 import com.intellij.openapi.util.Key;
 import dev.kubetunnel.core.Events;
+import dev.kubetunnel.core.Failure;
 import dev.kubetunnel.core.Session;
+import dev.kubetunnel.core.Story;
 import dev.kubetunnel.core.Words;
 import dev.kubetunnel.protocol.Protocol.SessionInfo;
 import dev.kubetunnel.protocol.Protocol.SessionOutputParams;
@@ -19,6 +21,9 @@ import java.util.List;
 
 /** The program that a session runs in its sandbox, as the IDE sees processes: a console, a stop button, an exit code. */
 final class SessionProcess extends ProcessHandler implements Disposable {
+    /** The exit code of a program that has not ended by itself, nor by Stop. */
+    private static final int LOST = -1;
+
     private record Text(String text, Key<?> type) {}
 
     private final KubeTunnel kubetunnel;
@@ -26,7 +31,8 @@ final class SessionProcess extends ProcessHandler implements Disposable {
     /** What was written before there was a console; null from then on. */
     private List<Text> early = new ArrayList<>();
     private volatile Session session;
-    private String lastState = "";
+    private volatile boolean stopped;
+    private final Story story = new Story();
 
     SessionProcess(KubeTunnel kubetunnel, String id) {
         this.kubetunnel = kubetunnel;
@@ -42,9 +48,8 @@ final class SessionProcess extends ProcessHandler implements Disposable {
 
             @Override
             public void changed(SessionInfo info) {
-                if (info.id.equals(id) && !Words.state(info).equals(lastState)) {
-                    lastState = Words.state(info);
-                    write("KubeTunnel: " + lastState + "\n", ProcessOutputTypes.SYSTEM);
+                if (info.id.equals(id)) {
+                    story.news(info).forEach(SessionProcess.this::tell);
                 }
             }
         }, this);
@@ -58,15 +63,32 @@ final class SessionProcess extends ProcessHandler implements Disposable {
     void follow(Session session) {
         this.session = session;
         session.over().whenComplete((info, error) -> {
-            if (info != null && info.receipt != null) {
-                Words.receipt(info.receipt).forEach(line -> write("KubeTunnel: " + line + "\n", ProcessOutputTypes.SYSTEM));
+            if (error != null) {
+                tell(Failure.of(error).forPeople());
+                tell("the program has ended with it: start it again");
+                notifyProcessTerminated(LOST);
+            } else {
+                ended(info);
             }
-            if (info != null && info.error != null) {
-                Notices.sessionFailed(kubetunnel.project(), info);
-            }
-            notifyProcessTerminated(info == null || info.exitCode == null ? 0 : info.exitCode.intValue());
             over();
         });
+    }
+
+    private void ended(SessionInfo info) {
+        if (info.receipt != null) {
+            Words.receipt(info.receipt).forEach(this::tell);
+        }
+        if (info.exitCode != null) {
+            tell("the program has ended with code " + info.exitCode);
+        }
+        if (info.error != null) {
+            Notices.sessionFailed(kubetunnel.project(), info);
+        }
+        notifyProcessTerminated(info.exitCode != null ? info.exitCode.intValue() : stopped ? 0 : LOST);
+    }
+
+    private void tell(String line) {
+        write("KubeTunnel: " + line + "\n", ProcessOutputTypes.SYSTEM);
     }
 
     /** A console with all that was written so far. On the UI's thread. */
@@ -109,9 +131,10 @@ final class SessionProcess extends ProcessHandler implements Disposable {
 
     @Override
     protected void destroyProcessImpl() {
+        stopped = true;
         Session now = session;
         if (now != null) {
-            now.stop();
+            kubetunnel.end(now);
         }
     }
 

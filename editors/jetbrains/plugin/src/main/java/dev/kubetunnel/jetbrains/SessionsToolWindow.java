@@ -1,5 +1,6 @@
 package dev.kubetunnel.jetbrains;
 
+import com.intellij.openapi.project.DumbAware;
 import com.intellij.openapi.project.Project;
 import com.intellij.openapi.util.Disposer;
 import com.intellij.openapi.wm.ToolWindow;
@@ -7,8 +8,8 @@ import com.intellij.openapi.wm.ToolWindowFactory;
 import com.intellij.ui.content.Content;
 import com.intellij.ui.content.ContentFactory;
 
-/** The tool window "KubeTunnel". */
-public final class SessionsToolWindow implements ToolWindowFactory {
+/** The tool window "KubeTunnel", which is there also while the project is indexed. */
+public final class SessionsToolWindow implements ToolWindowFactory, DumbAware {
     static final String ID = "KubeTunnel";
 
     @Override

@@ -35,6 +35,17 @@ final class ViewModel {
         public String toString() {
             return note.isEmpty() ? text : text + " " + note;
         }
+
+        /** All of it, which may be more than there is room for. */
+        String tip() {
+            if (of instanceof Listed listed) {
+                return Html.lines(Words.details(listed.service()));
+            }
+            if (of instanceof Place place && place.namespace().isEmpty()) {
+                return Html.lines(List.of(place.context().user + " at " + place.context().cluster));
+            }
+            return Html.lines(List.of(toString()));
+        }
     }
 
     private final DefaultMutableTreeNode root = new DefaultMutableTreeNode();
@@ -229,6 +240,7 @@ final class ViewModel {
             if (value instanceof DefaultMutableTreeNode node && node.getUserObject() instanceof Line line && !line.note().isEmpty() && !selected) {
                 setText(Html.noted(line.text(), line.note()));
             }
+            setToolTipText(value instanceof DefaultMutableTreeNode node && node.getUserObject() instanceof Line line ? line.tip() : null);
             return this;
         }
     }

@@ -37,8 +37,15 @@ abstract class Delegated extends RunConfigurationBase<RunConfigurationOptions> {
     /** The processes that were started, in their order. */
     static final List<OSProcessHandler> STARTED = new CopyOnWriteArrayList<>();
 
-    /** What they have in their consoles, in the same order. */
+    /** What they have in their consoles, and what they were started as, in the same order. */
     static final List<StringBuffer> WRITTEN = new CopyOnWriteArrayList<>();
+    static final List<ExecutionEnvironment> ENVIRONMENTS = new CopyOnWriteArrayList<>();
+
+    static void forget() {
+        STARTED.clear();
+        WRITTEN.clear();
+        ENVIRONMENTS.clear();
+    }
 
     List<String> command = new ArrayList<>();
     Map<String, String> variables = new TreeMap<>();
@@ -68,7 +75,7 @@ abstract class Delegated extends RunConfigurationBase<RunConfigurationOptions> {
         };
     }
 
-    OSProcessHandler start() throws ExecutionException {
+    private OSProcessHandler start(ExecutionEnvironment environment) throws ExecutionException {
         List<String> line = command.stream().map(word -> word.replace("{port}", port)).toList();
         OSProcessHandler handler = new OSProcessHandler(new GeneralCommandLine(line).withEnvironment(variables)) {
             @Override
@@ -90,6 +97,7 @@ abstract class Delegated extends RunConfigurationBase<RunConfigurationOptions> {
             }
         });
         WRITTEN.add(written);
+        ENVIRONMENTS.add(environment);
         STARTED.add(handler);
         return handler;
     }
@@ -230,7 +238,7 @@ abstract class Delegated extends RunConfigurationBase<RunConfigurationOptions> {
         @Override
         protected Promise<RunContentDescriptor> execute(ExecutionEnvironment environment, RunProfileState state) throws ExecutionException {
             Delegated configuration = (Delegated) environment.getRunProfile();
-            OSProcessHandler handler = configuration.start();
+            OSProcessHandler handler = configuration.start(environment);
             AsyncPromise<RunContentDescriptor> shown = new AsyncPromise<>();
             shown.setResult(new RunContentDescriptor(null, handler, new JPanel(), configuration.getName()));
             handler.startNotify();

@@ -2,12 +2,14 @@ package dev.kubetunnel.jetbrains;
 
 import com.intellij.core.CoreApplicationEnvironment;
 import com.intellij.execution.ExecutionManager;
+import com.intellij.execution.Executor;
 import com.intellij.execution.RunManager;
 import com.intellij.execution.RunnerAndConfigurationSettings;
 import com.intellij.execution.configurations.ConfigurationFactory;
 import com.intellij.execution.configurations.ConfigurationType;
 import com.intellij.execution.configurations.RunConfiguration;
 import com.intellij.execution.executors.DefaultDebugExecutor;
+import com.intellij.execution.executors.DefaultRunExecutor;
 import com.intellij.execution.filters.TextConsoleBuilderFactory;
 import com.intellij.execution.runners.ExecutionEnvironment;
 import com.intellij.execution.runners.ExecutionEnvironmentBuilder;
@@ -46,12 +48,14 @@ final class Headless implements AutoCloseable {
     final Disposable root = Disposer.newDisposable();
     final MockProject project;
     final Configurations manager = new Configurations();
+    final Executions executions = new Executions();
     final List<Notification> notifications = new CopyOnWriteArrayList<>();
     final Console console = new Console();
     final DebugInClusterType type;
     private boolean closed;
-    /** The last background task's. */
+    /** The last background task's, and its thread. */
     volatile ProgressIndicator progress;
+    volatile Thread task;
 
     Headless() {
         CoreApplicationEnvironment environment = new CoreApplicationEnvironment(root) {
@@ -81,7 +85,7 @@ final class Headless implements AutoCloseable {
             }
         };
         project.registerService(RunManager.class, manager);
-        project.registerService(ExecutionManager.class, new Executions());
+        project.registerService(ExecutionManager.class, executions);
         project.getMessageBus().connect().subscribe(Notifications.TOPIC, new Notifications() {
             @Override
             public void notify(Notification notification) {
@@ -120,14 +124,23 @@ final class Headless implements AutoCloseable {
         return (DebugInCluster) type.factory().createTemplateConfiguration(project);
     }
 
-    /** Presses the Debug button. */
-    void debug(RunConfiguration configuration) throws Exception {
+    /** Presses the Debug button, or the Run button, and answers whose run it is. */
+    RunnerAndConfigurationSettings debug(RunConfiguration configuration) throws Exception {
+        return press(new DefaultDebugExecutor(), configuration);
+    }
+
+    RunnerAndConfigurationSettings run(RunConfiguration configuration) throws Exception {
+        return press(new DefaultRunExecutor(), configuration);
+    }
+
+    private RunnerAndConfigurationSettings press(Executor executor, RunConfiguration configuration) throws Exception {
         RunnerAndConfigurationSettings settings = manager.createConfiguration(configuration, configuration.getFactory());
-        ExecutionEnvironment environment = ExecutionEnvironmentBuilder.create(new DefaultDebugExecutor(), settings).build();
+        ExecutionEnvironment environment = ExecutionEnvironmentBuilder.create(executor, settings).build();
         onUi(() -> {
             environment.getRunner().execute(environment);
             return null;
         });
+        return settings;
     }
 
     static <T> T onUi(Callable<T> task) throws Exception {
@@ -220,6 +233,7 @@ final class Headless implements AutoCloseable {
             progress = indicator;
             Thread thread = new Thread(() -> task.run(indicator), "background task");
             thread.setDaemon(true);
+            Headless.this.task = thread;
             thread.start();
         }
     }

@@ -11,12 +11,16 @@ import com.intellij.execution.runners.ExecutionEnvironmentBuilder;
 import com.intellij.execution.ui.RunContentDescriptor;
 import dev.kubetunnel.core.Folders;
 import dev.kubetunnel.core.Plan;
+import dev.kubetunnel.core.Stage;
 import dev.kubetunnel.core.Starting;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What needs no cluster: a server that can't be started. */
 class NoServerTest {
@@ -25,7 +29,7 @@ class NoServerTest {
 
     @BeforeEach
     void open() {
-        Delegated.STARTED.clear();
+        Delegated.forget();
         ide = new Headless();
         new Options("/nowhere/tunnel-server", "").save();
     }
@@ -60,7 +64,7 @@ class NoServerTest {
     void itIsAFindingOfTheEditor() throws Exception {
         DebugInCluster configuration = inCluster();
         configuration.checkConfiguration(); // nothing is known yet, and nothing is asked
-        KubeTunnel.of(ide.project).preflights().ask(configuration.plan());
+        KubeTunnel.of(ide.project).preflights().ask(configuration.plan(), () -> false);
         try {
             configuration.checkConfiguration();
         } catch (com.intellij.execution.configurations.RuntimeConfigurationError e) {
@@ -68,6 +72,65 @@ class NoServerTest {
             return;
         }
         throw new AssertionError("no finding");
+    }
+
+    /** One that starts, and never answers. */
+    private Path silent(Path folder) throws Exception {
+        Path program = Files.writeString(folder.resolve("tunnel-server"), "#!/bin/sh\nexec sleep 1000\n");
+        assertTrue(program.toFile().setExecutable(true));
+        new Options(program.toString(), "").save();
+        return program;
+    }
+
+    private static List<ProcessHandle> sleeping() {
+        return ProcessHandle.current().children().filter(child -> child.info().command().orElse("").endsWith("/sleep")).toList();
+    }
+
+    @Test
+    void oneThatDoesNotAnswerHoldsUpNobody(@TempDir Path folder) throws Exception {
+        silent(folder);
+        DebugInCluster configuration = inCluster();
+        Headless.onUi(() -> {
+            configuration.checkConfiguration();
+            DebugInClusterEditor editor = new DebugInClusterEditor(ide.project);
+            editor.getComponent();
+            editor.resetFrom(configuration);
+            assertEquals("Looking at the cluster …", editor.form().findings());
+            com.intellij.openapi.util.Disposer.dispose(editor);
+            return null;
+        });
+        ide.debug(configuration);
+        ide.progress.cancel();
+        ide.task.join();
+        assertTrue(ide.notifications.isEmpty(), ide.notifications.toString());
+        assertEquals(1, Stage.until("it to run", () -> {
+            assertFalse(sleeping().isEmpty());
+            return sleeping();
+        }).size());
+        ide.closeProject();
+        Stage.until("it to be gone", () -> {
+            assertTrue(sleeping().isEmpty());
+            return null;
+        });
+        assertTrue(Delegated.STARTED.isEmpty());
+    }
+
+    @Test
+    void theEditorsQuestionsEndWithIt(@TempDir Path folder) throws Exception {
+        silent(folder);
+        KubeTunnel kubetunnel = KubeTunnel.of(ide.project);
+        boolean[] closed = {false};
+        Thread question = new Thread(() -> kubetunnel.preflights().ask(inCluster().plan(), () -> closed[0]));
+        question.start();
+        closed[0] = true;
+        question.join();
+        assertTrue(kubetunnel.preflights().known(inCluster().plan()).isEmpty(), "what was not asked is not known");
+    }
+
+    @Test
+    void theActionAsksForWhatIsMissing() throws Exception {
+        DebugInClusterAction.debug(ide.project);
+        assertTrue(ide.notified().getContent().startsWith("Select a run configuration first"), ide.notified().getContent());
     }
 
     /** The real server, without a cluster. */

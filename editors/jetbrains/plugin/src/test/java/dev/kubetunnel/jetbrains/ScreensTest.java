@@ -19,9 +19,13 @@ import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import javax.imageio.ImageIO;
+import javax.swing.AbstractButton;
 import javax.swing.JComponent;
+import javax.swing.JLabel;
 import javax.swing.JTree;
 import javax.swing.UIManager;
 import org.junit.jupiter.api.AfterEach;
@@ -164,13 +168,53 @@ class ScreensTest {
             for (int row = 0; row < tree.getRowCount(); row++) {
                 text.append(tree.getPathForRow(row).getLastPathComponent()).append('\n');
             }
-            for (String want : List.of("Sessions", "cart live", "Switched the Service", "Cluster", "kind-dev current", "shop", "cart you on desk, live")) {
+            for (String want : List.of("Sessions", "cart live", "Switched the Service", "Cluster", "kind-dev current", "shop", "cart you, live for 1 min")) {
                 assertTrue(text.toString().contains(want), want + " is not in\n" + text);
             }
+            assertEquals("<html>ClusterIP shop/cart<br>http 80/TCP → web (8080)<br>Deployment cart: 1 of 2 ready<br>shop/cart:1<br>"
+                    + "Intercept cart-0a1b2c3d of ann on desk: Live, for 1 min<br>ann debugs it</html>", tip(tree, "cart you, live for 1 min"));
             draw(view.component(), 720, 420, "toolwindow");
             com.intellij.openapi.util.Disposer.dispose(view);
             return null;
         });
+    }
+
+    private static String tip(JTree tree, String line) {
+        for (int row = 0; row < tree.getRowCount(); row++) {
+            Object node = tree.getPathForRow(row).getLastPathComponent();
+            if (node.toString().equals(line)) {
+                Component drawn = tree.getCellRenderer().getTreeCellRendererComponent(tree, node, false, true, true, row, false);
+                return ((JComponent) drawn).getToolTipText();
+            }
+        }
+        throw new AssertionError("no line " + line);
+    }
+
+    /** Two fields of one screen with one mnemonic: the second can't be reached. */
+    @Test
+    void eachFieldHasAMnemonicOfItsOwn() throws Exception {
+        Headless.onUi(() -> {
+            for (Plan.Way way : Plan.Way.values()) {
+                Plan plan = new Plan();
+                plan.way = way;
+                PlanForm form = form();
+                form.show(plan);
+                Set<Integer> seen = new HashSet<>();
+                for (Component each : form.component().getComponents()) {
+                    int mnemonic = !each.isVisible() ? 0
+                            : each instanceof JLabel label && label.getLabelFor() != null ? mnemonic(label)
+                            : each instanceof AbstractButton button ? button.getMnemonic() : 0;
+                    assertTrue(mnemonic == 0 || seen.add(mnemonic), way + ": two have the mnemonic " + (char) mnemonic);
+                }
+                assertEquals(way == Plan.Way.ATTACH ? 12 : 9, seen.size(), way.name());
+            }
+            return null;
+        });
+    }
+
+    private static int mnemonic(JLabel label) {
+        assertTrue(label.getText().isEmpty() || label.getDisplayedMnemonic() != 0, label.getText());
+        return label.getDisplayedMnemonic();
     }
 
     @Test
