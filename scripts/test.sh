@@ -45,7 +45,7 @@ lane() {
 
 # cause LOG: the lines that look like one; where none does, the last ones.
 cause() {
-  grep -E -- '--- FAIL|_test\.go:[0-9]+: |DATA RACE|^panic|^fatal|[Ee]rror|✘|^not ok' "$1" | grep -v ' level=' || tail -n 5 "$1"
+  grep -E -- '--- FAIL|:: FAILED|_test\.go:[0-9]+: |DATA RACE|^panic|^fatal|[Ee]rror|✘|^not ok' "$1" | grep -v ' level=' || tail -n 5 "$1"
 }
 
 # verdict: the end of the run, with the causes of what failed, in few lines.
@@ -95,6 +95,7 @@ second=(
   "the operator's controller on a real cluster: test-operator"
   "the Helm chart, by the real Helm on a real cluster: test-chart"
   "parity of a session with a pod: parity"
+  "the JetBrains plugin, on its platform's API: test-jetbrains"
 )
 if [ "${KUBETUNNEL_TEST_CLUSTER:-}" = existing ]; then
   # There is one cluster for all.
