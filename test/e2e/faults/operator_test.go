@@ -23,6 +23,7 @@ func operatorRows() []*row {
 		{name: "operator away, and revert", play: revertAlone, lease: protocol.MinLeaseSeconds, recovers: true},
 		{name: "agent pod deleted", play: func(s *stage) { deleteAgent(s, nil) }},
 		{name: "agent pod killed", play: func(s *stage) { deleteAgent(s, new(int64)) }, harms: true},
+		{name: "agent pod killed while there is no operator", play: killAgentAlone, harms: true, recovers: true},
 		{name: "everything killed, then the operator back", play: killEverything, lease: protocol.MinLeaseSeconds, harms: true, recovers: true},
 	}
 }
@@ -171,6 +172,28 @@ func deleteAgent(s *stage, grace *int64) {
 	s.waitState("agent", protocol.StateLive)
 	s.waitServed(app, false)
 	s.stop("agent")
+}
+
+// killAgentAlone kills the agent's pod, and the control's, while nobody is there who
+// could put the Service back.
+func killAgentAlone(s *stage) {
+	s.live("alone", app)
+	s.backOperator()
+	controls, err := world.Kube.CoreV1().Pods(s.namespace).List(s.ctx, metav1.ListOptions{LabelSelector: "app=" + bare})
+	s.must(err)
+	wanted := s.replicas()
+	s.scaleOperator(0)
+	s.operators()
+	s.waitServed(app, false)
+	s.mark(noExcuse)
+	s.killPods(append(controls.Items, s.agentPods()...))
+	s.waitState("alone", protocol.StateReconnecting)
+	s.waitServed(app, true)
+	s.scaleOperator(wanted)
+	s.operators()
+	s.waitState("alone", protocol.StateLive)
+	s.waitServed(app, false)
+	s.stop("alone")
 }
 
 // killEverything kills server, agent and operator, and brings the operator back.
