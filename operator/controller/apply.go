@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -53,6 +54,8 @@ func (a *applier) dispatch(ctx context.Context, action Action) error {
 		return a.putRole(ctx, x.Role)
 	case PutBinding:
 		return a.putBinding(ctx, x.Binding)
+	case PutStandby:
+		return a.putStandby(ctx, x.Slice)
 	case SwitchService:
 		return a.switchService(ctx, x)
 	case RestoreService:
@@ -121,6 +124,20 @@ func (a *applier) putBinding(ctx context.Context, binding *rbacv1.RoleBinding) e
 	err := a.client.Create(ctx, binding.DeepCopy())
 	if apierrors.IsAlreadyExists(err) {
 		return tolerate(a.client.Update(ctx, binding.DeepCopy()), apierrors.IsNotFound)
+	}
+	return err
+}
+
+// putStandby is no condition of a session: where a quota has no room for it, or the right
+// is missing, the session goes on without.
+func (a *applier) putStandby(ctx context.Context, slice *discoveryv1.EndpointSlice) error {
+	err := a.client.Create(ctx, slice.DeepCopy())
+	if apierrors.IsAlreadyExists(err) {
+		err = tolerate(a.client.Update(ctx, slice.DeepCopy()), apierrors.IsNotFound)
+	}
+	if apierrors.IsForbidden(err) && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		a.teller.log.Warn("the app's own pods do not stand by at a Service", "service", slice.Labels[discoveryv1.LabelServiceName], "namespace", slice.Namespace, "reason", err)
+		return nil
 	}
 	return err
 }

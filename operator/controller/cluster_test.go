@@ -123,7 +123,11 @@ func (k *cluster) cleanUp() {
 }
 
 // startOperator runs an operator until stopOperator or the test's end.
-func (k *cluster) startOperator() {
+func (k *cluster) startOperator(settings ...func(*Settings)) {
+	s := Settings{Image: "agent:test", PullPolicy: corev1.PullNever, Inherit: InheritAll}
+	for _, change := range settings {
+		change(&s)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	level := slog.LevelWarn
@@ -134,7 +138,7 @@ func (k *cluster) startOperator() {
 	go func() {
 		done <- Run(ctx, Options{
 			Config: k.config, Key: k.key, Log: log, Namespaces: []string{k.namespace}, Dial: k.dial, workers: 2,
-			Settings: Settings{Image: "agent:test", PullPolicy: corev1.PullNever, Inherit: InheritAll},
+			Settings: s,
 		})
 	}()
 	var once sync.Once

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,9 +54,12 @@ func (g *gatherer) gather(ctx context.Context, key types.NamespacedName) (w Worl
 	case !apierrors.IsNotFound(err):
 		return w, false, fmt.Errorf("get Service: %w", err)
 	}
-	if w.OriginReady, err = g.originReady(ctx, &w); err != nil {
+	if w.OriginSlices, err = g.originSlices(ctx, &w); err != nil {
 		return w, false, err
 	}
+	w.OriginReady = slices.ContainsFunc(w.OriginSlices, func(s discoveryv1.EndpointSlice) bool {
+		return slices.ContainsFunc(s.Endpoints, func(e discoveryv1.Endpoint) bool { return readyEndpoint(&e) })
+	})
 	if w.needsApp() {
 		if w.App, err = g.app(ctx, &w); err != nil {
 			return w, false, err
@@ -87,8 +91,9 @@ func (g *gatherer) owned(ctx context.Context, key types.NamespacedName) (o Owned
 	var roles rbacv1.RoleList
 	var bindings rbacv1.RoleBindingList
 	var pods corev1.PodList
+	var standby discoveryv1.EndpointSliceList
 	ours := []client.ListOption{client.InNamespace(key.Namespace), client.HasLabels{v1alpha1.LabelTarget}}
-	for _, list := range []client.ObjectList{&deployments, &services, &roles, &bindings, &pods} {
+	for _, list := range []client.ObjectList{&deployments, &services, &roles, &bindings, &pods, &standby} {
 		if err := g.cache.List(ctx, list, ours...); err != nil {
 			return o, fmt.Errorf("list %T: %w", list, err)
 		}
@@ -98,6 +103,7 @@ func (g *gatherer) owned(ctx context.Context, key types.NamespacedName) (o Owned
 	o.Roles = of(roles.Items, key.Name)
 	o.Bindings = of(bindings.Items, key.Name)
 	o.Pods = of(pods.Items, key.Name)
+	o.Slices = of(standby.Items, key.Name) // those of the origin Service have no annotation
 	return o, nil
 }
 
@@ -121,22 +127,15 @@ func of[T any, P object[T]](items []T, target string) []T {
 	return out
 }
 
-// originReady: the origin Service has an endpoint that takes calls.
-func (g *gatherer) originReady(ctx context.Context, w *World) (bool, error) {
+// originSlices are those of the origin Service.
+func (g *gatherer) originSlices(ctx context.Context, w *World) ([]discoveryv1.EndpointSlice, error) {
 	origin := w.originService()
 	if origin == nil {
-		return false, nil
+		return nil, nil
 	}
-	slices := &discoveryv1.EndpointSliceList{}
-	if err := g.cache.List(ctx, slices, client.InNamespace(origin.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: origin.Name}); err != nil {
-		return false, fmt.Errorf("list EndpointSlices: %w", err)
+	list := &discoveryv1.EndpointSliceList{}
+	if err := g.cache.List(ctx, list, client.InNamespace(origin.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: origin.Name}); err != nil {
+		return nil, fmt.Errorf("list EndpointSlices: %w", err)
 	}
-	for _, s := range slices.Items {
-		for _, e := range s.Endpoints {
-			if e.Conditions.Ready == nil || *e.Conditions.Ready {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
+	return list.Items, nil
 }

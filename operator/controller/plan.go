@@ -87,6 +87,7 @@ func plan(w World) Plan {
 	default:
 		p.run()
 	}
+	p.standby()
 	p.sweep()
 	p.expire()
 	p.report()

@@ -5,6 +5,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -30,6 +31,8 @@ type World struct {
 	Owned Owned
 	// OriginReady: the origin Service has an endpoint that takes calls.
 	OriginReady bool
+	// OriginSlices are the EndpointSlices of the origin Service.
+	OriginSlices []discoveryv1.EndpointSlice
 	// Link is the control channel.
 	Link LinkState
 	// Memory is what the operator remembers of the Service.
@@ -46,6 +49,8 @@ type Owned struct {
 	Roles       []rbacv1.Role
 	Bindings    []rbacv1.RoleBinding
 	Pods        []corev1.Pod
+	// Slices let the app's own pods stand by.
+	Slices []discoveryv1.EndpointSlice
 }
 
 // App is what runs behind a Service.
@@ -111,6 +116,8 @@ type Settings struct {
 	PullPolicy corev1.PullPolicy
 	// Inherit is what twins may have.
 	Inherit Inherit
+	// Standby: the app's own pods stand by at switched Services, see standbySlice.
+	Standby bool
 	// OperatorKey is our public key as text.
 	OperatorKey string
 }

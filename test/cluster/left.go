@@ -12,6 +12,7 @@ import (
 var operatorMakes = []schema.GroupVersionResource{
 	{Version: "v1", Resource: "pods"},
 	{Version: "v1", Resource: "services"},
+	{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"},
 	{Version: "v1", Resource: "secrets"},
 	{Group: "apps", Version: "v1", Resource: "deployments"},
 	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"},

@@ -38,7 +38,7 @@ type flags struct {
 	health, metrics   string
 	namespace         string
 	watched           []string
-	elect             bool
+	elect, standby    bool
 }
 
 func command() *cobra.Command {
@@ -59,6 +59,7 @@ func command() *cobra.Command {
 	s.StringVar(&f.image, "agent-image", manifests.DefaultImage(version.Version), "image of the agents")
 	s.StringVar(&f.pullPolicy, "agent-image-pull-policy", string(corev1.PullIfNotPresent), "Always, IfNotPresent or Never")
 	s.StringSliceVar(&f.inherit, "inherit", controller.InheritAll.Names(), "what an agent may have of an app: environment, files, identity; empty: nothing")
+	s.BoolVar(&f.standby, "standby", false, "let an app's own pods stand by at a switched Service, for when it has no ready agent; needs to write EndpointSlices")
 	s.StringVar(&f.health, "health-address", ":8081", "where /healthz and /readyz are served")
 	s.StringVar(&f.metrics, "metrics-address", "0", "where metrics are served, by HTTPS to who may get /metrics; 0: nowhere")
 	s.StringVar(&f.namespace, "namespace", v1alpha1.OperatorNamespace, "where the operator keeps its key and its lease")
@@ -110,7 +111,7 @@ func (f *flags) settings() (controller.Settings, error) {
 	if err != nil {
 		return controller.Settings{}, fmt.Errorf("--inherit: %w", err)
 	}
-	return controller.Settings{Image: f.image, PullPolicy: corev1.PullPolicy(f.pullPolicy), Inherit: inherit}, nil
+	return controller.Settings{Image: f.image, PullPolicy: corev1.PullPolicy(f.pullPolicy), Inherit: inherit, Standby: f.standby}, nil
 }
 
 // logger is where the libraries' own messages go as well.
