@@ -82,6 +82,7 @@ type Rule struct {
 // rightsFiles are who has which rights, in the README's order.
 var rightsFiles = []struct{ name, title string }{
 	{"operator", "The operator, in all namespaces, or in those of `watchNamespaces`"},
+	{"operator-standby", "The operator, where it has these, with `standby`"},
 	{"operator-cluster", "The operator, in the cluster"},
 	{"operator-metrics", "The operator, in the cluster, with `metrics.enabled`"},
 	{"operator-home", "The operator, in its own namespace"},

@@ -25,7 +25,7 @@ func TestWhatTheValuesSayHolds(t *testing.T) {
 	ctx := testContext(t)
 	h := connect(t)
 	install(ctx, t, h, loadChart(t), values(helm.Values{
-		"replicas": 1, "watchNamespaces": []any{shop}, "metrics": helm.Values{"enabled": true},
+		"replicas": 1, "watchNamespaces": []any{shop}, "metrics": helm.Values{"enabled": true}, "standby": true,
 		"inherit": helm.Values{"environment": false, "identity": false},
 	}))
 	t.Run("a twin has files and nothing of environment and identity", func(t *testing.T) {
@@ -41,16 +41,11 @@ func TestWhatTheValuesSayHolds(t *testing.T) {
 	})
 	t.Run("the operator has rights where it watches", func(t *testing.T) {
 		for namespace, want := range map[string]bool{shop: true, "default": false} {
-			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-				User:               "system:serviceaccount:" + helm.Namespace + ":kubetunnel-operator",
-				ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: "patch", Resource: "services"},
-			}}
-			got, err := world.Kube.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
-			if err != nil {
-				t.Fatal(err)
+			if got := operatorMay(ctx, t, authorizationv1.ResourceAttributes{Namespace: namespace, Verb: "patch", Resource: "services"}); got != want {
+				t.Errorf("in %s it may patch Services: %t", namespace, got)
 			}
-			if got.Status.Allowed != want {
-				t.Errorf("in %s it may patch Services: %t", namespace, got.Status.Allowed)
+			if got := operatorMay(ctx, t, writeSlices(namespace)); got != want {
+				t.Errorf("in %s it may write EndpointSlices: %t", namespace, got)
 			}
 		}
 	})
@@ -66,11 +61,31 @@ func TestWhatTheValuesSayHolds(t *testing.T) {
 		if out := runIn(ctx, t, []string{"--no-inherit"}, "echo got as far as here"); !strings.Contains(out, "got as far as here") {
 			t.Errorf("without it:\n%s", out)
 		}
+		if operatorMay(ctx, t, writeSlices(shop)) {
+			t.Error("without standby it may write EndpointSlices")
+		}
 	})
 	if err := h.Uninstall(); err != nil {
 		t.Fatal(err)
 	}
 	waitNothingInstalled(ctx, t)
+}
+
+func writeSlices(namespace string) authorizationv1.ResourceAttributes {
+	return authorizationv1.ResourceAttributes{Namespace: namespace, Verb: "create", Group: "discovery.k8s.io", Resource: "endpointslices"}
+}
+
+// operatorMay tells whether the operator has a right.
+func operatorMay(ctx context.Context, t *testing.T, what authorizationv1.ResourceAttributes) bool {
+	t.Helper()
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: "system:serviceaccount:" + helm.Namespace + ":kubetunnel-operator", ResourceAttributes: &what,
+	}}
+	got, err := world.Kube.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.Status.Allowed
 }
 
 func inPod(ctx context.Context, t *testing.T, script string) string {
