@@ -32,6 +32,8 @@ type row struct {
 	recovers bool
 	// harms: the fault hits the app's own pods, so calls fail with and without us.
 	harms bool
+	// standby: the operator lets the app's own pods stand by, which it does not by default.
+	standby bool
 	// play does the fault, on the control too where it is one of the cluster's.
 	play func(*stage)
 }

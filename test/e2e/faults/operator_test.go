@@ -23,8 +23,11 @@ func operatorRows() []*row {
 		{name: "operator away, and revert", play: revertAlone, lease: protocol.MinLeaseSeconds, recovers: true},
 		{name: "agent pod deleted", play: func(s *stage) { deleteAgent(s, nil) }},
 		{name: "agent pod killed", play: func(s *stage) { deleteAgent(s, new(int64)) }, harms: true},
+		{name: "agent pod killed, with standby", long: true, play: func(s *stage) { deleteAgent(s, new(int64)) }, harms: true, standby: true},
 		{name: "agent pod killed while there is no operator", play: killAgentAlone, harms: true, recovers: true},
+		{name: "agent pod killed while there is no operator, with standby", play: killAgentAlone, harms: true, recovers: true, standby: true},
 		{name: "everything killed, then the operator back", play: killEverything, lease: protocol.MinLeaseSeconds, harms: true, recovers: true},
+		{name: "everything killed, then the operator back, with standby", long: true, play: killEverything, lease: protocol.MinLeaseSeconds, harms: true, recovers: true, standby: true},
 	}
 }
 
@@ -87,6 +90,19 @@ func (s *stage) operators() {
 		pods := s.operatorPods()
 		return len(pods) == n, fmt.Errorf("there are %d", len(pods))
 	}))
+}
+
+// letStandBy does what the chart's value of that name does, until the row ends.
+func (s *stage) letStandBy() {
+	s.t.Helper()
+	s.backOperator()
+	right := `[{"op":"add","path":"/rules/-","value":{"apiGroups":["discovery.k8s.io"],"resources":["endpointslices"],"verbs":["create","update","delete"]}}]`
+	_, err := world.Kube.RbacV1().ClusterRoles().Patch(s.ctx, operatorName, types.JSONPatchType, []byte(right), metav1.PatchOptions{})
+	s.must(err)
+	flag := `[{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--standby"}]`
+	_, err = world.Kube.AppsV1().Deployments(operatorNamespace).Patch(s.ctx, operatorName, types.JSONPatchType, []byte(flag), metav1.PatchOptions{})
+	s.must(err)
+	s.operators()
 }
 
 // backOperator brings the operator back when the row ends, however it ends.

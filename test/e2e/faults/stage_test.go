@@ -79,6 +79,9 @@ func raise(t *testing.T, r *row) *stage {
 			t.Error(err)
 		}
 	})
+	if r.standby {
+		s.letStandBy()
+	}
 	s.must(world.Namespace(ctx, s.namespace))
 	s.must(world.Grant(ctx, s.namespace, user))
 	documents := []string{manifest("load", r.nodes["load"], "load")}
