@@ -60,10 +60,10 @@ func (s *Session) wait(ctx context.Context) error {
 		case <-ctx.Done():
 			return s.stopCause
 		case <-s.debugger.Done():
-			reason, code := s.debugger.Result()
+			reason, code, err := s.debugger.Result()
 			s.change(func(i *protocol.SessionInfo) { i.ExitCode = code })
-			s.Stop(reason, nil)
-			return nil
+			s.Stop(reason, err)
+			return err
 		case <-s.link.Lost():
 			return protocol.Errorf(protocol.CodeTunnelLost, "the tunnel to the agent is lost: %w", s.link.LostError())
 		case <-changed:

@@ -239,8 +239,9 @@ type Debugger interface {
 	Terminate(ctx context.Context)
 	// Fail tells the editor that the session can't be had.
 	Fail(err error)
-	// Done is closed when it has ended for good; Result tells how.
+	// Done is closed when it has ended for good; Result tells how. Its error is that of a
+	// program that could not be started; it is told by Fail, as all that end a session.
 	Done() <-chan struct{}
-	Result() (reason string, exitCode *int)
+	Result() (reason string, exitCode *int, err error)
 	Close() error
 }

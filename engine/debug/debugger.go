@@ -60,10 +60,10 @@ func (d *Debugger) Endpoint() *protocol.Endpoint { return &d.endpoint }
 func (d *Debugger) Done() <-chan struct{} { return d.done }
 
 // Result tells how it ended; exitCode is the debuggee's, when it is known.
-func (d *Debugger) Result() (reason string, exitCode *int) {
+func (d *Debugger) Result() (reason string, exitCode *int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.reason, d.exitCode
+	return d.reason, d.exitCode, nil
 }
 
 // Output shows text in the editor's debug console, also when it connects later.

@@ -130,7 +130,11 @@ func (s *session) waitDone(t *testing.T) (string, *int) {
 	case <-time.After(testTime):
 		t.Fatal("the debugger does not end")
 	}
-	return s.Result()
+	reason, code, err := s.Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reason, code
 }
 
 // editor is an editor that speaks DAP to an endpoint.

@@ -101,7 +101,9 @@ func (l *Launched) Fail(err error) {
 func (l *Launched) Done() <-chan struct{} { return l.done }
 
 // Result tells how it ended.
-func (l *Launched) Result() (reason string, exitCode *int) { return "the session was stopped", nil }
+func (l *Launched) Result() (reason string, exitCode *int, err error) {
+	return "the session was stopped", nil, nil
+}
 
 // Close ends it. It may be called twice.
 func (l *Launched) Close() error {

@@ -46,6 +46,7 @@ type Process struct {
 	stopping bool
 	reason   string
 	exitCode *int
+	err      error
 }
 
 // RunProcess runs a command in the sandbox.
@@ -71,11 +72,11 @@ func (p *Process) Endpoint() *protocol.Endpoint { return nil }
 // Done is closed when the command has ended for good.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Result tells how it ended.
-func (p *Process) Result() (reason string, exitCode *int) {
+// Result tells how it ended; the error is that of a command that could not be started.
+func (p *Process) Result() (reason string, exitCode *int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.reason, p.exitCode
+	return p.reason, p.exitCode, p.err
 }
 
 // Restart ends the command and starts it again.
@@ -137,8 +138,7 @@ func (p *Process) serve() {
 			restarted <- err
 		}
 		if err != nil {
-			p.Fail(err)
-			p.ended(err.Error(), nil)
+			p.unstarted(err)
 			return
 		}
 		again, reason, code := p.wait(run)
@@ -171,6 +171,12 @@ func (p *Process) ended(reason string, code *int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reason, p.exitCode = reason, code
+}
+
+func (p *Process) unstarted(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reason, p.err = err.Error(), err
 }
 
 // commandRun is one run of the command.

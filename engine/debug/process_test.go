@@ -25,7 +25,7 @@ func runCommand(t *testing.T, host *fakeHost, args ...string) *Process {
 	return p
 }
 
-func waitProcess(t *testing.T, p *Process) (string, *int) {
+func waitProcess(t *testing.T, p *Process) (reason string, code *int, err error) {
 	t.Helper()
 	select {
 	case <-p.Done():
@@ -58,9 +58,9 @@ func waitText(t *testing.T, host *fakeHost, text string) {
 func TestProcessRunsWithThePodsEnvironment(t *testing.T) {
 	host := newFakeHost("POD=pod", "USERS=pod", "GONE=pod", "PATH=/nowhere")
 	p := runCommand(t, host, "sh", "-c", `echo "$POD $USERS ${GONE-unset} $HTTP_PROXY é"; echo error >&2; exit 4`)
-	reason, code := waitProcess(t, p)
-	if code == nil || *code != 4 || !strings.Contains(reason, "exit code 4") {
-		t.Errorf("result %q, %v", reason, code)
+	reason, code, err := waitProcess(t, p)
+	if err != nil || code == nil || *code != 4 || !strings.Contains(reason, "exit code 4") {
+		t.Errorf("result %q, %v, %v", reason, code, err)
 	}
 	for _, want := range []string{"pod user unset http://127.0.0.1:", "é\n", "error\n"} {
 		if !strings.Contains(host.text(), want) {
@@ -87,7 +87,9 @@ func TestProcessRestartAndTerminate(t *testing.T) {
 	}
 	p.Terminate(t.Context())
 	p.Terminate(t.Context())
-	waitProcess(t, p)
+	if _, _, err := waitProcess(t, p); err != nil {
+		t.Error(err)
+	}
 	if n := strings.Count(host.text(), "polite"); n != 2 || host.ended() != 2 {
 		t.Errorf("asked to end %d times, BeforeEnd %d times", n, host.ended())
 	}
@@ -100,10 +102,12 @@ func TestProcessRestartAndTerminate(t *testing.T) {
 func TestProcessThatCantBeStarted(t *testing.T) {
 	host := newFakeHost()
 	p := runCommand(t, host, "no-such-program")
-	if reason, code := waitProcess(t, p); code != nil || !strings.Contains(reason, "KT1706") {
-		t.Errorf("result %q, %v", reason, code)
+	reason, code, err := waitProcess(t, p)
+	var told *protocol.Error
+	if code != nil || !errors.As(err, &told) || told.Code != protocol.CodeProcessStartFailed {
+		t.Errorf("result %q, %v, %v", reason, code, err)
 	}
-	if !strings.Contains(host.text(), "KT1706") {
+	if p.Fail(err); strings.Count(host.text(), "KT1706") != 1 {
 		t.Errorf("output %q", host.text())
 	}
 }
@@ -112,7 +116,7 @@ func TestProcessOfAFailedSessionIsNotStarted(t *testing.T) {
 	host := newFakeHost()
 	host.err = protocol.Errorf(protocol.CodeForbidden, "no")
 	p := runCommand(t, host, "echo", "started")
-	if reason, _ := waitProcess(t, p); !strings.Contains(reason, "KT1301") || strings.Contains(host.text(), "started") {
+	if reason, _, _ := waitProcess(t, p); !strings.Contains(reason, "KT1301") || strings.Contains(host.text(), "started") {
 		t.Errorf("reason %q, output %q", reason, host.text())
 	}
 }

@@ -81,6 +81,8 @@ class EndsTest {
         desk.consoleTold("KT1706: the command /nowhere/cart can't be started");
         desk.consoleEnded();
         assertEquals(-1, desk.ide.console.process.getExitCode());
+        assertEquals(State.FAILED, desk.over().state);
+        assertTrue(desk.ide.notified().getContent().contains("KT1706"), desk.ide.notified().getContent());
     }
 
     @Test
