@@ -268,10 +268,18 @@ func (s *Session) finishPod(err error) {
 	default:
 		s.podErr = err
 		if err == nil && s.pod == nil {
-			s.podErr = context.Canceled
+			s.podErr = s.stoppedEarly()
 		}
 		close(s.podReady)
 	}
+}
+
+// stoppedEarly is for those who wait for the pod of a session that somebody has stopped
+// while it started: that is no news to the user.
+func (s *Session) stoppedEarly() error {
+	err := protocol.Errorf(protocol.CodeSessionEnded, "the session has ended while it started: %s", s.reasonOf(nil))
+	err.Data.ShowUser = false
+	return err
 }
 
 // take connects a call to the debuggee.
