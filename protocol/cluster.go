@@ -28,11 +28,16 @@ type ListNamespacesResult struct {
 type ListServicesParams struct {
 	Context   string `json:"context,omitempty"`
 	Namespace string `json:"namespace,omitempty"`
+	// Unless is the revision of a former answer: this one waits until there is something else to
+	// tell. Cancel the request to wait no longer.
+	Unless string `json:"unless,omitempty"`
 }
 
 // ListServicesResult answers cluster/services.
 type ListServicesResult struct {
 	Services []Service `json:"services"`
+	// Revision stands for what is told here, ages left aside. It means something to the server alone.
+	Revision string `json:"revision,omitempty"`
 }
 
 // Service is a Service as an editor shows it.

@@ -38,7 +38,8 @@ type Server interface {
 	ListNamespaces(ctx context.Context, params *ListNamespacesParams) (*ListNamespacesResult, error)
 
 	// ListServices lists the Services of a namespace with their ports, the
-	// workload behind each and who intercepts it.
+	// workload behind each and who intercepts it. With "unless" it waits for a
+	// change: an editor that asks anew after each answer shows the cluster as it is.
 	//
 	//rpc:request cluster/services
 	ListServices(ctx context.Context, params *ListServicesParams) (*ListServicesResult, error)

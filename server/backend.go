@@ -22,7 +22,7 @@ type Backend interface {
 	Capabilities() protocol.ServerCapabilities
 	Contexts(ctx context.Context) ([]protocol.KubeContext, error)
 	Namespaces(ctx context.Context, kubeContext string) ([]string, error)
-	Services(ctx context.Context, kubeContext, namespace string) ([]protocol.Service, error)
+	Services(ctx context.Context, params *protocol.ListServicesParams) (*protocol.ListServicesResult, error)
 	EndIntercept(ctx context.Context, params *protocol.EndInterceptParams) error
 	OperatorStatus(ctx context.Context, kubeContext string) (*protocol.OperatorStatusResult, error)
 	InstallOperator(ctx context.Context, params *protocol.InstallOperatorParams, progress func(string)) (*protocol.OperatorStatusResult, error)

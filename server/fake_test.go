@@ -74,8 +74,8 @@ func (b *backend) Namespaces(_ context.Context, kubeContext string) ([]string, e
 	return nil, b.called("namespaces %s", kubeContext)
 }
 
-func (b *backend) Services(_ context.Context, kubeContext, namespace string) ([]protocol.Service, error) {
-	return []protocol.Service{{Name: "cart"}}, b.called("services %s %s", kubeContext, namespace)
+func (b *backend) Services(_ context.Context, p *protocol.ListServicesParams) (*protocol.ListServicesResult, error) {
+	return &protocol.ListServicesResult{Services: []protocol.Service{{Name: "cart"}}, Revision: "2"}, b.called("services %s %s %s", p.Context, p.Namespace, p.Unless)
 }
 
 func (b *backend) OperatorStatus(_ context.Context, kubeContext string) (*protocol.OperatorStatusResult, error) {

@@ -26,11 +26,15 @@ func (s *server) ListNamespaces(ctx context.Context, p *protocol.ListNamespacesP
 }
 
 func (s *server) ListServices(ctx context.Context, p *protocol.ListServicesParams) (*protocol.ListServicesResult, error) {
-	services, err := s.backend.Services(ctx, p.Context, p.Namespace)
-	for i := range services {
-		services[i].Ports = list(services[i].Ports)
+	result, err := s.backend.Services(ctx, p)
+	if err != nil {
+		return nil, err
 	}
-	return &protocol.ListServicesResult{Services: list(services)}, err
+	result.Services = list(result.Services)
+	for i := range result.Services {
+		result.Services[i].Ports = list(result.Services[i].Ports)
+	}
+	return result, nil
 }
 
 func (s *server) EndIntercept(ctx context.Context, p *protocol.EndInterceptParams) (*protocol.Empty, error) {

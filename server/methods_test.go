@@ -25,7 +25,7 @@ var methods = []struct {
 	{gen.MethodListContexts, `{}`, "contexts", `{"contexts":[]}`},
 	{gen.MethodListContexts, `null`, "contexts", `{"contexts":[]}`},
 	{gen.MethodListNamespaces, `{"context":"c"}`, "namespaces c", `{"namespaces":[]}`},
-	{gen.MethodListServices, `{"context":"c","namespace":"n","unknown":1}`, "services c n", `{"services":[{"name":"cart","namespace":"","type":"","ports":[]}]}`},
+	{gen.MethodListServices, `{"context":"c","namespace":"n","unless":"1","unknown":1}`, "services c n 1", `{"services":[{"name":"cart","namespace":"","type":"","ports":[]}],"revision":"2"}`},
 	{gen.MethodEndIntercept, `{"service":"cart"}`, "endIntercept cart", `{}`},
 	{gen.MethodSuggestSession, `{"target":{"service":"cart"},"file":"/a.go"}`, "suggest /a.go", `{"suggestions":[]}`},
 	{gen.MethodOperatorStatus, `{"context":"c"}`, "status c", `{"installed":false,"wanted":"1","ready":false}`},

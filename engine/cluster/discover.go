@@ -47,23 +47,43 @@ type inventory struct {
 	intercepts []v1alpha1.Intercept
 	user       string
 	now        time.Time // by the cluster's clock, zero when not known
+	moment     moment
 }
 
 // Services lists a namespace's Services with their workload and who intercepts each.
-func (c *Client) Services(ctx context.Context, namespace string) ([]protocol.Service, error) {
+// Unless, if any, is the revision of a former list: it waits for another one.
+func (c *Client) Services(ctx context.Context, namespace, unless string) (*protocol.ListServicesResult, error) {
 	if namespace == "" {
 		namespace = c.namespace
 	}
-	inv, err := c.takeInventory(ctx, namespace)
-	if err != nil {
-		return nil, err
+	former, known := parseMoment(unless)
+	for {
+		if known {
+			if err := c.changed(ctx, namespace, former); err != nil {
+				return nil, err
+			}
+		}
+		inv, err := c.takeInventory(ctx, namespace)
+		if err != nil {
+			return nil, err
+		}
+		services := inv.describeAll()
+		now := inv.moment
+		now.told = sumOf(services)
+		if !known || now.told != former.told || c.isStale() {
+			return &protocol.ListServicesResult{Services: services, Revision: now.String()}, nil
+		}
+		former = now
 	}
+}
+
+func (inv *inventory) describeAll() []protocol.Service {
 	out := make([]protocol.Service, 0, len(inv.services))
 	for i := range inv.services {
 		out = append(out, inv.describe(&inv.services[i]))
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
-	return out, nil
+	return out
 }
 
 func (c *Client) takeInventory(ctx context.Context, namespace string) (*inventory, error) {
@@ -76,7 +96,7 @@ func (c *Client) takeInventory(ctx context.Context, namespace string) (*inventor
 		if err != nil {
 			return c.explain(err, access{verb: "list", resource: "services", namespace: namespace})
 		}
-		inv.services = list.Items
+		inv.services, inv.moment.services = list.Items, list.ResourceVersion
 		return nil
 	})
 	group.Go(func() error {
@@ -87,15 +107,15 @@ func (c *Client) takeInventory(ctx context.Context, namespace string) (*inventor
 		if err != nil {
 			return c.explain(err, access{verb: "list", resource: "pods", namespace: namespace})
 		}
-		inv.pods = list.Items
+		inv.pods, inv.moment.pods = list.Items, list.ResourceVersion
 		return nil
 	})
 	group.Go(func() error {
-		list, err := c.listIntercepts(ctx, namespace)
+		list, version, err := c.listIntercepts(ctx, namespace)
 		if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
 			return nil
 		}
-		inv.intercepts = list
+		inv.intercepts, inv.moment.intercepts = list, version
 		return c.explain(err, access{verb: "list", group: v1alpha1.GroupName, resource: "intercepts", namespace: namespace})
 	})
 	group.Go(func() error {

@@ -20,21 +20,21 @@ func (c *Client) intercepts(namespace string) dynamic.ResourceInterface {
 	return c.dynamic.Resource(interceptResource).Namespace(namespace)
 }
 
-// listIntercepts lists a namespace's Intercepts; none when the operator's type is not installed.
-func (c *Client) listIntercepts(ctx context.Context, namespace string) ([]v1alpha1.Intercept, error) {
+// listIntercepts lists a namespace's Intercepts, and tells the list's version.
+func (c *Client) listIntercepts(ctx context.Context, namespace string) (intercepts []v1alpha1.Intercept, version string, err error) {
 	list, err := c.intercepts(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	out := make([]v1alpha1.Intercept, 0, len(list.Items))
 	for i := range list.Items {
 		one, err := toIntercept(&list.Items[i])
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		out = append(out, *one)
 	}
-	return out, nil
+	return out, list.GetResourceVersion(), nil
 }
 
 // EndIntercept deletes an Intercept, which puts its Service back. One that is gone, or
@@ -55,7 +55,7 @@ func (c *Client) EndInterceptOf(ctx context.Context, namespace, service string) 
 	if namespace == "" {
 		namespace = c.namespace
 	}
-	intercepts, err := c.listIntercepts(ctx, namespace)
+	intercepts, _, err := c.listIntercepts(ctx, namespace)
 	if err != nil {
 		return c.explain(err, access{verb: "list", group: v1alpha1.GroupName, resource: "intercepts", namespace: namespace})
 	}

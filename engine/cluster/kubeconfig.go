@@ -48,6 +48,9 @@ func (k *Kubeconfig) Files() []string {
 func (k *Kubeconfig) Reload() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	for _, c := range k.clients {
+		close(c.stale)
+	}
 	k.clients = map[string]*Client{}
 }
 
@@ -141,6 +144,8 @@ type Client struct {
 	dynamic   dynamic.Interface
 
 	upgrades http.RoundTripper
+	// stale is closed when the kubeconfig has changed since.
+	stale chan struct{}
 	// user is who the API server takes us for, a string; nil until it was asked.
 	user atomic.Value
 	// forwards: agents are reached by port-forward, since the other way has failed.
@@ -174,7 +179,7 @@ func newClient(raw clientcmdapi.Config, context string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client of context %q: %w", context, err)
 	}
-	return &Client{context: context, namespace: namespace, rest: restConfig, kube: kube, dynamic: dyn, upgrades: upgrades}, nil
+	return &Client{context: context, namespace: namespace, rest: restConfig, kube: kube, dynamic: dyn, upgrades: upgrades, stale: make(chan struct{})}, nil
 }
 
 // requestTimeout bounds each single API request.

@@ -150,7 +150,7 @@ func (c *Client) gather(ctx context.Context, target protocol.Target) (*facts, er
 		return nil
 	})
 	group.Go(func() error {
-		list, err := c.listIntercepts(ctx, ns)
+		list, _, err := c.listIntercepts(ctx, ns)
 		switch {
 		case apierrors.IsNotFound(err):
 			f.noType = true

@@ -309,11 +309,17 @@ export interface ListNamespacesResult {
 export interface ListServicesParams {
   context?: string;
   namespace?: string;
+  /**
+   * unless is the revision of a former answer: this one waits until there is something else to tell. Cancel the request to wait no longer.
+   */
+  unless?: string;
 }
 
 /** ListServicesResult answers cluster/services. */
 export interface ListServicesResult {
   services: Service[];
+  /** revision stands for what is told here, ages left aside. It means something to the server alone. */
+  revision?: string;
 }
 
 /** ListSessionsResult answers session/list. */
@@ -695,7 +701,7 @@ export interface ServerMethods {
   /** ListNamespaces lists the namespaces that the user may list. */
   "cluster/namespaces": { params: ListNamespacesParams; result: ListNamespacesResult };
   /**
-   * ListServices lists the Services of a namespace with their ports, the workload behind each and who intercepts it.
+   * ListServices lists the Services of a namespace with their ports, the workload behind each and who intercepts it. With "unless" it waits for a change: an editor that asks anew after each answer shows the cluster as it is.
    */
   "cluster/services": { params: ListServicesParams; result: ListServicesResult };
   /**

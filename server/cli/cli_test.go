@@ -67,15 +67,15 @@ func (e *engine) OperatorStatus(_ context.Context, kubeContext string) (*protoco
 	return &e.operator, e.called("operator %s", kubeContext)
 }
 
-func (e *engine) Services(_ context.Context, kubeContext, namespace string) ([]protocol.Service, error) {
-	if namespace == "empty" {
-		return nil, nil
+func (e *engine) Services(_ context.Context, p *protocol.ListServicesParams) (*protocol.ListServicesResult, error) {
+	if p.Namespace == "empty" {
+		return &protocol.ListServicesResult{}, nil
 	}
-	return []protocol.Service{
+	return &protocol.ListServicesResult{Services: []protocol.Service{
 		{Name: "cart", Namespace: "shop", Ports: []protocol.ServicePort{{Port: 80, TargetPort: "web"}}, Workload: &protocol.Workload{Kind: "Deployment", Name: "cart", Ready: 1, Total: 2},
 			Intercept: &protocol.InterceptInfo{User: "bob", Host: "desk", State: "Live", Since: "2030", AgeSeconds: 65, LeaseLeftSeconds: 60, Mine: true}},
 		{Name: "db", Namespace: "shop", NotInterceptable: "it is headless"},
-	}, e.called("services %s %s", kubeContext, namespace)
+	}}, e.called("services %s %s", p.Context, p.Namespace)
 }
 
 func (e *engine) InstallOperator(_ context.Context, p *protocol.InstallOperatorParams, progress func(string)) (*protocol.OperatorStatusResult, error) {

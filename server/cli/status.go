@@ -41,11 +41,11 @@ func (a *app) status(ctx context.Context, b Backend, namespace string) error {
 		return err
 	}
 	fmt.Fprintf(a.Streams.Out, "\noperator: %s\n\n", operatorLine(operator))
-	services, err := b.Services(ctx, a.kubeContext, namespace)
+	found, err := b.Services(ctx, &protocol.ListServicesParams{Context: a.kubeContext, Namespace: namespace})
 	if err != nil {
 		return err
 	}
-	return printServices(a.Streams.Out, services)
+	return printServices(a.Streams.Out, found.Services)
 }
 
 func table(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 8, 2, ' ', 0) }

@@ -69,12 +69,12 @@ func (b *backend) Namespaces(ctx context.Context, kubeContext string) ([]string,
 	return client.Namespaces(ctx)
 }
 
-func (b *backend) Services(ctx context.Context, kubeContext, namespace string) ([]protocol.Service, error) {
-	client, err := b.kubeconfig.Connect(kubeContext)
+func (b *backend) Services(ctx context.Context, p *protocol.ListServicesParams) (*protocol.ListServicesResult, error) {
+	client, err := b.kubeconfig.Connect(p.Context)
 	if err != nil {
 		return nil, err
 	}
-	return client.Services(ctx, namespace)
+	return client.Services(ctx, p.Namespace, p.Unless)
 }
 
 func (b *backend) EndIntercept(ctx context.Context, p *protocol.EndInterceptParams) error {

@@ -338,11 +338,19 @@ public final class Protocol {
     public static final class ListServicesParams {
         public String context;
         public String namespace;
+        /**
+         * unless is the revision of a former answer: this one waits until there is something else to tell. Cancel the request to wait no longer.
+         */
+        public String unless;
     }
 
     /** ListServicesResult answers cluster/services. */
     public static final class ListServicesResult {
         public List<Service> services;
+        /**
+         * revision stands for what is told here, ages left aside. It means something to the server alone.
+         */
+        public String revision;
     }
 
     /** ListSessionsResult answers session/list. */

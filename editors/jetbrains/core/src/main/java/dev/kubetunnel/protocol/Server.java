@@ -35,7 +35,7 @@ public interface Server {
     CompletableFuture<ListNamespacesResult> listNamespaces(ListNamespacesParams params);
 
     /**
-     * Lists the Services of a namespace with their ports, the workload behind each and who intercepts it.
+     * Lists the Services of a namespace with their ports, the workload behind each and who intercepts it. With "unless" it waits for a change: an editor that asks anew after each answer shows the cluster as it is.
      */
     @JsonRequest("cluster/services")
     CompletableFuture<ListServicesResult> listServices(ListServicesParams params);
