@@ -42,7 +42,6 @@ export function activate(context: vscode.ExtensionContext): API {
     own,
     clusterView,
     cluster.follow(clusterView),
-    sessions.onDidChange(() => void cluster.poll()),
     vscode.window.createTreeView("kubetunnel.sessions", { treeDataProvider: own }),
     new Status(sessions),
     new Diagnostics(server),

@@ -76,7 +76,8 @@ export class Problems {
         if (of === workDoneToken && value.message) progress.report({ message: value.message });
       });
       try {
-        const status = await this.backend.request("operator/install", { ...(context ? { context } : {}), workDoneToken }, token);
+        const image = vscode.workspace.getConfiguration("kubetunnel").get<string>("operator.image")?.trim();
+        const status = await this.backend.request("operator/install", { ...(context ? { context } : {}), ...(image ? { image } : {}), workDoneToken }, token);
         void vscode.window.showInformationMessage(`The KubeTunnel operator ${status.version ?? ""} is ${status.ready ? "ready" : `installed: ${status.message ?? ""}`}`);
       } catch (error) {
         this.show(error);

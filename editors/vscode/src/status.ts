@@ -2,7 +2,7 @@
 import * as vscode from "vscode";
 import type { SessionInfo } from "../../../protocol/gen/protocol";
 import type { Sessions } from "./sessions";
-import { isOver, receiptLines, stageText, stageTook, stateIcons, stateWords, targetName } from "./words";
+import { isOver, receiptLines, stageText, stageTimes, stateIcons, stateWords, targetName } from "./words";
 
 export class Status implements vscode.Disposable {
   private readonly item = vscode.window.createStatusBarItem("kubetunnel.session", vscode.StatusBarAlignment.Left, 0);
@@ -59,7 +59,7 @@ function lines(info: SessionInfo, sessions: Sessions): Line[] {
   const ports = info.ports ?? [];
   if (ports.length > 0) out.push(heading("ports"), ...ports.map((p) => ({ label: `$(arrow-swap) ${p.name ?? ""} ${p.servicePort}`, description: `to port ${p.localPort} of your program` })));
   if ((info.stages ?? []).length > 0) out.push(heading("stages"));
-  for (const stage of info.stages ?? []) out.push({ label: `$(${stage.endedMillis ? "check" : "loading~spin"}) ${stageText(stage.stage)}`, description: stageTook(stage) });
+  for (const stage of info.stages ?? []) out.push({ label: `$(${stage.endedMillis ? "check" : "loading~spin"}) ${stageText(stage)}`, description: stageTimes(stage) });
   if (info.receipt) out.push(heading("receipt"), ...receiptLines(info.receipt).map((label) => ({ label })));
   if ((info.warnings ?? []).length > 0) out.push(heading("not as in the pod"), ...(info.warnings ?? []).map((label) => ({ label: `$(info) ${label}` })));
   return out;

@@ -4,37 +4,39 @@ import type { KubeContext, Service, SessionInfo } from "../../../protocol/gen/pr
 import type { Backend } from "./backend";
 import { ServerError } from "./connection";
 import { shown } from "./problems";
+import { Follower } from "./follower";
 import type { Sessions } from "./sessions";
-import { age, isOver, stageText, stageTook, stateIcons, stateWords, targetName } from "./words";
+import { age, isOver, stageText, stageTimes, stageTook, stateIcons, stateWords, targetName } from "./words";
 
 export type ClusterNode = { kind: "context"; context: KubeContext } | { kind: "namespace"; context: KubeContext; namespace: string } | { kind: "service"; context: KubeContext; service: Service } | { kind: "problem"; text: string };
 
 // Items have no id: VS Code refuses a second one of the same id, and asks for an item's
 // children twice when it changes while they are on their way.
 
-/** How often what is visible is asked for. */
-const pause = 3000;
+export type NamespaceNode = Extract<ClusterNode, { kind: "namespace" }>;
 
 export class ClusterTree implements vscode.TreeDataProvider<ClusterNode>, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<ClusterNode | undefined>();
-  private readonly open = new Map<string, { node: ClusterNode; last: string }>();
-  private timer: NodeJS.Timeout | undefined;
-  private asking = false;
+  /** The namespaces that are open. */
+  private readonly open = new Map<string, Follower>();
+  private visible = false;
   readonly onDidChangeTreeData = this.changed.event;
 
   constructor(private readonly backend: Backend) {}
 
   /** Follows the view: only what somebody looks at is asked for. */
   follow(view: vscode.TreeView<ClusterNode>): vscode.Disposable {
-    const visible = (): void => {
-      clearInterval(this.timer);
-      this.timer = view.visible ? setInterval(() => void this.poll(), pause) : undefined;
-      if (view.visible) void this.poll();
+    const look = (): void => {
+      this.visible = view.visible;
+      for (const follower of this.open.values()) follower.look(this.visible);
     };
-    visible();
+    look();
     return vscode.Disposable.from(
-      view.onDidChangeVisibility(visible),
-      view.onDidCollapseElement(({ element }) => this.open.delete(key(element))),
+      view.onDidChangeVisibility(look),
+      view.onDidCollapseElement(({ element }) => {
+        this.open.get(key(element))?.dispose();
+        this.open.delete(key(element));
+      }),
     );
   }
 
@@ -42,25 +44,15 @@ export class ClusterTree implements vscode.TreeDataProvider<ClusterNode>, vscode
     this.changed.fire(undefined);
   }
 
-  /** Asks again for the open namespaces, and draws those whose Services are others now. */
-  async poll(): Promise<void> {
-    if (this.asking) return;
-    this.asking = true;
-    try {
-      for (const [k, { node, last }] of this.open) {
-        if (node.kind !== "namespace") continue;
-        const now = JSON.stringify(await this.services(node.context, node.namespace));
-        if (now !== last && this.open.has(k)) this.changed.fire(node);
-      }
-    } catch {
-      // What can't be asked for stays as it was; drawing it tells why.
-    } finally {
-      this.asking = false;
+  /** The Services of a namespace, which is followed from then on. */
+  private async services(node: NamespaceNode): Promise<Service[]> {
+    let follower = this.open.get(key(node));
+    if (!follower) {
+      follower = new Follower(this.backend, node, (at) => this.changed.fire(at));
+      this.open.set(key(node), follower);
     }
-  }
-
-  private async services(context: KubeContext, namespace: string): Promise<Service[]> {
-    const { services } = await this.backend.request("cluster/services", { context: context.name, namespace });
+    const services = await follower.services(node);
+    follower.look(this.visible);
     return services;
   }
 
@@ -76,8 +68,7 @@ export class ClusterTree implements vscode.TreeDataProvider<ClusterNode>, vscode
         return namespaces.sort((a, b) => Number(b === own) - Number(a === own)).map((namespace) => ({ kind: "namespace", context: node.context, namespace }));
       }
       if (node.kind === "namespace") {
-        const services = await this.services(node.context, node.namespace);
-        this.open.set(key(node), { node, last: JSON.stringify(services) });
+        const services = await this.services(node);
         if (services.length === 0) return [{ kind: "problem", text: "no Services" }];
         return services.map((service) => ({ kind: "service", context: node.context, service }));
       }
@@ -105,7 +96,7 @@ export class ClusterTree implements vscode.TreeDataProvider<ClusterNode>, vscode
   }
 
   dispose(): void {
-    clearInterval(this.timer);
+    for (const follower of this.open.values()) follower.dispose();
     this.changed.dispose();
   }
 }
@@ -153,7 +144,7 @@ function serviceItem(service: Service): vscode.TreeItem {
   return item;
 }
 
-export type SessionNode = { kind: "session"; info: SessionInfo } | { kind: "line"; label: string; description: string; icon: string };
+export type SessionNode = { kind: "session"; info: SessionInfo } | { kind: "line"; label: string; description: string; tooltip: string; icon: string };
 
 /** This window's sessions, each with its stages. */
 export class SessionTree implements vscode.TreeDataProvider<SessionNode>, vscode.Disposable {
@@ -170,8 +161,8 @@ export class SessionTree implements vscode.TreeDataProvider<SessionNode>, vscode
     if (node.kind !== "session") return [];
     const { info } = node;
     return [
-      ...(info.reason ? [{ kind: "line", label: info.reason, description: "", icon: info.state === "failed" ? "error" : "info" } as const] : []),
-      ...(info.stages ?? []).map((s) => ({ kind: "line", label: stageText(s.stage), description: stageTook(s), icon: s.endedMillis ? "check" : "loading~spin" }) as const),
+      ...(info.reason ? [{ kind: "line", label: info.reason, description: "", tooltip: "", icon: info.state === "failed" ? "error" : "info" } as const] : []),
+      ...(info.stages ?? []).map((s) => ({ kind: "line", label: stageText(s), description: stageTook(s), tooltip: stageTimes(s), icon: s.endedMillis ? "check" : "loading~spin" }) as const),
     ];
   }
 
@@ -179,7 +170,7 @@ export class SessionTree implements vscode.TreeDataProvider<SessionNode>, vscode
     if (node.kind === "line") {
       const item = new vscode.TreeItem(node.label);
       item.description = node.description;
-      item.tooltip = `${node.label} ${node.description}`;
+      item.tooltip = `${node.label}\n${node.tooltip}`.trim();
       item.iconPath = new vscode.ThemeIcon(node.icon);
       return item;
     }

@@ -24,18 +24,19 @@ export const stateIcons: Record<State, string> = {
   failed: "error",
 };
 
-const stageWords: Record<Stage, string> = {
-  preflight: "Checked the target",
-  sandbox: "Made the sandbox",
-  intercept: "Asked for the intercept",
-  agent: "Waited for the agent",
-  tunnel: "Opened the tunnel",
-  environment: "Read the app's environment",
-  debugger: "Started the debugger",
-  listen: "Waited for your program to listen",
-  switch: "Switched the Service",
-  drain: "Let open requests end",
-  restore: "Put the Service back",
+/** While it lasts, and when it is over. */
+const stageWords: Record<Stage, [string, string]> = {
+  preflight: ["Checking the target", "Checked the target"],
+  sandbox: ["Making the sandbox", "Made the sandbox"],
+  intercept: ["Asking for the intercept", "Asked for the intercept"],
+  agent: ["Waiting for the agent", "The agent is there"],
+  tunnel: ["Opening the tunnel", "Opened the tunnel"],
+  environment: ["Reading the app's environment", "Read the app's environment"],
+  debugger: ["Starting the debugger", "Started the debugger"],
+  listen: ["Waiting for your program to listen", "Your program listens"],
+  switch: ["Switching the Service", "Switched the Service"],
+  drain: ["Letting open requests end", "Let open requests end"],
+  restore: ["Putting the Service back", "Put the Service back"],
 };
 
 export function isOver(info: SessionInfo): boolean {
@@ -47,12 +48,25 @@ export function targetName(target: Target): string {
   return target.namespace ? `${target.namespace}/${target.service}` : target.service;
 }
 
-export function stageText(stage: Stage): string {
-  return stageWords[stage];
+export function stageText({ stage, endedMillis }: StageTime): string {
+  const [doing, done] = stageWords[stage];
+  return endedMillis ? done : doing;
 }
 
-export function stageTook(time: StageTime): string {
-  return time.endedMillis ? `${time.endedMillis - time.beganMillis} ms, at ${time.beganMillis} ms` : `since ${time.beganMillis} ms`;
+/** How long it took; nothing while it lasts. */
+export function stageTook({ beganMillis, endedMillis }: StageTime): string {
+  return endedMillis ? span(endedMillis - beganMillis) : "";
+}
+
+/** That, and when it began. */
+export function stageTimes(time: StageTime): string {
+  const took = stageTook(time);
+  return `${took ? `took ${took}, ` : ""}began ${span(time.beganMillis)} after the start`;
+}
+
+/** "27 ms", "1.4 s". */
+export function span(millis: number): string {
+  return millis < 1000 ? `${millis} ms` : `${(millis / 1000).toFixed(1)} s`;
 }
 
 export function receiptLines(receipt: Receipt): string[] {

@@ -1,12 +1,20 @@
 import * as assert from "node:assert/strict";
 import { test } from "node:test";
-import { age, bytes, receiptLines, targetName } from "../../src/words";
+import { age, bytes, receiptLines, span, stageText, stageTimes, stageTook, targetName } from "../../src/words";
 
 test("numbers are put so that people read them", () => {
   assert.deepEqual([0, 59, 60, 3600, 90_000, 200_000].map(age), ["0 s", "59 s", "1 min", "1 h", "1 day", "2 days"]);
   assert.deepEqual([0, 1023, 1024, 1 << 20, 3 * 2 ** 40].map(bytes), ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "3072.0 GiB"]);
+  assert.deepEqual([0, 999, 1000, 61_249].map(span), ["0 ms", "999 ms", "1.0 s", "61.2 s"]);
   assert.equal(targetName({ service: "cart" }), "cart");
   assert.equal(targetName({ service: "cart", namespace: "shop" }), "shop/cart");
+});
+
+test("a stage is told while it lasts, and when it is over", () => {
+  const lasts = { stage: "agent", beganMillis: 60 } as const;
+  assert.deepEqual([stageText(lasts), stageTook(lasts), stageTimes(lasts)], ["Waiting for the agent", "", "began 60 ms after the start"]);
+  const over = { ...lasts, endedMillis: 1460 };
+  assert.deepEqual([stageText(over), stageTook(over), stageTimes(over)], ["The agent is there", "1.4 s", "took 1.4 s, began 60 ms after the start"]);
 });
 
 test("a receipt tells how the Service was left", () => {
