@@ -6,7 +6,13 @@
 //	GET  /call?url=…       what a client in the cluster is answered
 //	GET  /same?service=…   whether a Service is as it was before the command, 409 when not
 //	GET  /left             what there is of the operator's in the shop's namespace
+//	PUT  /apply            applies the request's body as the admin
 //	PUT  /full             the namespace has no room for an agent, until DELETE /full
+//	PUT  /held             no node takes new pods
+//	PUT  /denied           the developer has no right
+//	PUT  /silent           no operator runs
+//	PUT  /bare             the operator is not installed
+//	PUT  /cut              nothing passes between the cluster and here
 package main
 
 import (
@@ -70,21 +76,26 @@ func run(ctx context.Context, name string, with, args []string) (err error) {
 		defer cancel()
 		err = errors.Join(err, c.Down(end, say))
 	}()
-	kubeconfig := filepath.Join(folder.Path(), "kubeconfig")
+	kubeconfig, admins := filepath.Join(folder.Path(), "kubeconfig"), filepath.Join(folder.Path(), "admin")
 	if err := prepare(ctx, c, with, kubeconfig, say); err != nil {
 		return err
 	}
-	stage, err := newStage(ctx, c, with, filepath.Join(folder.Path(), "stage"))
+	if err := inNamespace(c.Kubeconfig, admins); err != nil {
+		return err
+	}
+	stage, err := newStage(ctx, c, with, filepath.Join(folder.Path(), "stage"), say)
 	if err != nil {
 		return err
 	}
 	defer stage.close()
 
+	image, _ := c.OperatorImage()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = patience
-	cmd.Env = append(os.Environ(), "KUBETUNNEL_STAGE="+stage.path, "KUBECONFIG="+kubeconfig, "KUBETUNNEL_SERVER="+c.Server, "KUBETUNNEL_ROOT_FOLDER="+c.Root)
+	cmd.Env = append(os.Environ(), "KUBETUNNEL_STAGE="+stage.path, "KUBECONFIG="+kubeconfig, "KUBETUNNEL_SERVER="+c.Server, "KUBETUNNEL_ROOT_FOLDER="+c.Root,
+		"KUBETUNNEL_ADMIN_KUBECONFIG="+admins, "KUBETUNNEL_OPERATOR_IMAGE="+image)
 	return cmd.Run()
 }
 
@@ -107,5 +118,5 @@ func prepare(ctx context.Context, c *cluster.Cluster, with []string, kubeconfig 
 	if err := c.User(ctx, user, kubeconfig); err != nil {
 		return err
 	}
-	return inNamespace(kubeconfig)
+	return inNamespace(kubeconfig, kubeconfig)
 }

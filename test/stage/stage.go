@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"slices"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubetunnel/kubetunnel/test/cluster"
@@ -20,13 +20,14 @@ var services = []string{"cart", "prices", "web"}
 type stage struct {
 	path    string
 	cluster *cluster.Cluster
+	say     func(string)
 	same    map[string]func(context.Context) error
 	server  *http.Server
 	done    chan struct{}
 }
 
-func newStage(ctx context.Context, c *cluster.Cluster, with []string, path string) (*stage, error) {
-	s := &stage{path: path, cluster: c, same: map[string]func(context.Context) error{}, done: make(chan struct{})}
+func newStage(ctx context.Context, c *cluster.Cluster, with []string, path string, say func(string)) (*stage, error) {
+	s := &stage{path: path, cluster: c, say: say, same: map[string]func(context.Context) error{}, done: make(chan struct{})}
 	for _, name := range slices.Concat(services, with) {
 		same, err := c.Remember(ctx, namespace, name)
 		if err != nil {
@@ -38,8 +39,11 @@ func newStage(ctx context.Context, c *cluster.Cluster, with []string, path strin
 	mux.HandleFunc("GET /call", s.call)
 	mux.HandleFunc("GET /same", s.isSame)
 	mux.HandleFunc("GET /left", s.left)
-	mux.HandleFunc("PUT /full", s.fill)
-	mux.HandleFunc("DELETE /full", s.empty)
+	mux.HandleFunc("PUT /apply", s.apply)
+	for name, of := range s.states() {
+		mux.HandleFunc("PUT /"+name, telling(of.begin))
+		mux.HandleFunc("DELETE /"+name, telling(of.end))
+	}
 	s.server = &http.Server{Handler: mux} //nolint:gosec // for one client, on a socket of our own
 	listener, err := new(net.ListenConfig).Listen(ctx, "unix", path)
 	if err != nil {
@@ -90,26 +94,13 @@ func (s *stage) left(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(left)
 }
 
-// quota leaves no room for another pod.
-const quota = `apiVersion: v1
-kind: ResourceQuota
-metadata: {name: full}
-spec:
-  hard: {pods: "1"}`
-
-func (s *stage) fill(w http.ResponseWriter, r *http.Request) {
-	err := s.cluster.Apply(r.Context(), namespace, quota)
+// apply applies documents as the admin does.
+func (s *stage) apply(w http.ResponseWriter, r *http.Request) {
+	documents, err := io.ReadAll(r.Body)
 	if err == nil {
-		err = cluster.Wait(r.Context(), "the quota to hold", func() (bool, error) {
-			q, err := s.cluster.Kube.CoreV1().ResourceQuotas(namespace).Get(r.Context(), "full", metav1.GetOptions{})
-			return err == nil && len(q.Status.Used) > 0, err
-		})
+		err = s.cluster.Apply(r.Context(), namespace, string(documents))
 	}
 	tell(w, err)
-}
-
-func (s *stage) empty(w http.ResponseWriter, r *http.Request) {
-	tell(w, s.cluster.Kube.CoreV1().ResourceQuotas(namespace).Delete(r.Context(), "full", metav1.DeleteOptions{}))
 }
 
 func tell(w http.ResponseWriter, err error) {
@@ -118,9 +109,14 @@ func tell(w http.ResponseWriter, err error) {
 	}
 }
 
-// inNamespace makes the shop the namespace of a kubeconfig's current context, as a developer has it.
-func inNamespace(path string) error {
-	config, err := clientcmd.LoadFromFile(path)
+// telling answers with what comes of it.
+func telling(do func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { tell(w, do(r.Context())) }
+}
+
+// inNamespace writes a kubeconfig whose current context has the shop for its namespace, as people have it.
+func inNamespace(from, path string) error {
+	config, err := clientcmd.LoadFromFile(from)
 	if err != nil {
 		return err
 	}

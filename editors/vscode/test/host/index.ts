@@ -128,6 +128,27 @@ test("a configuration by name: its task and its variables are VS Code's, the ses
   assert.equal(ended.receipt?.restored, true);
 });
 
+test("questions and commands in the configuration that is named are VS Code's", async () => {
+  const program = vscode.workspace.getConfiguration("shop").get<string>("program") ?? "";
+  const asked: unknown[] = [];
+  const commands = vscode.Disposable.from(
+    vscode.commands.registerCommand("shop.root", () => path.dirname(program)),
+    vscode.commands.registerCommand("shop.which", (args: { of: string }) => {
+      asked.push(args);
+      return args.of;
+    }),
+  );
+  try {
+    assert.ok(await vscode.debug.startDebugging(folder(), "By questions"));
+    await until("the session to be live", async () => (await api()).sessions[0]?.state === "live");
+    assert.deepEqual(asked, [{ of: "cart" }], "asked once");
+  } finally {
+    await vscode.debug.stopDebugging();
+    commands.dispose();
+  }
+  await until("its end", async () => (await api()).sessions[0]?.state === "ended");
+});
+
 test("a compound starts what it names", async () => {
   assert.ok(await vscode.debug.startDebugging(folder(), "Both"));
   await until("the session to be live", async () => (await api()).sessions[0]?.state === "live");
@@ -154,4 +175,13 @@ test("each command of the extension is there, with a title", async () => {
   const all = await vscode.commands.getCommands(true);
   const { contributes } = vscode.extensions.getExtension("kubetunnel.kubetunnel")?.packageJSON as { contributes: { commands: { command: string; title: string }[] } };
   for (const { command, title } of contributes.commands) assert.ok(all.includes(command) && title.length > 0, command);
+});
+
+test("each command of the walkthrough is there", async () => {
+  const all = await vscode.commands.getCommands(true);
+  const { contributes } = vscode.extensions.getExtension("kubetunnel.kubetunnel")?.packageJSON as { contributes: { walkthroughs: { steps: { description: string; media: { markdown: string } }[] }[] } };
+  const steps = contributes.walkthroughs.flatMap((w) => w.steps);
+  const linked = steps.flatMap((s) => [...s.description.matchAll(/\(command:([^?)]+)/g)].map((m) => m[1] ?? ""));
+  assert.ok(linked.length >= steps.length);
+  for (const command of linked) assert.ok(all.includes(command), command);
 });

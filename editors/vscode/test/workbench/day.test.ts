@@ -3,7 +3,7 @@ import * as assert from "node:assert/strict";
 import * as path from "node:path";
 import { after, before } from "node:test";
 import { call, here, nothingLeft, restored, root, until } from "./stage";
-import { debuggees, lineOf, listens, Workbench } from "./workbench";
+import { lineOf, listens, Workbench } from "./workbench";
 
 const shop = path.join(root, "examples", "shop");
 const line = lineOf(path.join(shop, "cart", "main.go"), "// breakpoint here");
@@ -40,10 +40,10 @@ workbench.scene("F5 on cart: a request in the cluster stops at the breakpoint, a
   assert.ok(here(await answer), "the answer came from the workstation");
   await window.picture("4-continued");
 
-  const [first] = debuggees("cart");
+  const [first] = workbench.debuggees("cart");
   await page.keyboard.press("Control+Shift+F5");
   await until("another process that listens", () => {
-    const [now] = debuggees("cart");
+    const [now] = workbench.debuggees("cart");
     assert.ok(now !== undefined && now !== first && listens(now, 8080), `${first ?? "none"} is ${now ?? "none"} now`);
   });
   await window.state("live");

@@ -1,4 +1,5 @@
 /** What the stage tells of the cluster: see test/stage in the project's folder. */
+import * as fs from "node:fs";
 import * as http from "node:http";
 import * as path from "node:path";
 
@@ -11,13 +12,15 @@ function variable(name: string): string {
 export const root = variable("KUBETUNNEL_ROOT_FOLDER");
 export const stageFolder = path.dirname(variable("KUBETUNNEL_STAGE"));
 export const kubeconfig = variable("KUBECONFIG");
+export const adminKubeconfig = variable("KUBETUNNEL_ADMIN_KUBECONFIG");
+export const operatorImage = variable("KUBETUNNEL_OPERATOR_IMAGE");
 
 interface Answer {
   status: number;
   text: string;
 }
 
-function ask(question: string, method = "GET"): Promise<Answer> {
+function ask(question: string, method = "GET", body = ""): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = http.request({ socketPath: variable("KUBETUNNEL_STAGE"), path: question, method, agent: false }, (response) => {
       let text = "";
@@ -27,7 +30,7 @@ function ask(question: string, method = "GET"): Promise<Answer> {
       response.on("error", reject);
     });
     request.on("error", reject);
-    request.end();
+    request.end(body);
   });
 }
 
@@ -43,9 +46,26 @@ export function here({ servedBy }: { servedBy: string }): boolean {
   return servedBy.startsWith("kt-");
 }
 
-/** Whether the namespace has room for an agent. */
-export async function room(there: boolean): Promise<void> {
-  const { status, text } = await ask("/full", there ? "DELETE" : "PUT");
+/** What a cluster can be like: no room for an agent, no node for it, no right for the user, no operator that runs, none installed, no network. */
+export type State = "full" | "held" | "denied" | "silent" | "bare" | "cut";
+
+/** Plays while the cluster is in a state. */
+export async function within(state: State, play: () => Promise<void>): Promise<void> {
+  try {
+    await done(ask(`/${state}`, "PUT"));
+    await play();
+  } finally {
+    await done(ask(`/${state}`, "DELETE"));
+  }
+}
+
+/** Applies documents as the cluster's admin does. */
+export async function apply(documents: string): Promise<void> {
+  await done(ask("/apply", "PUT", documents));
+}
+
+async function done(answer: Promise<Answer>): Promise<void> {
+  const { status, text } = await answer;
   if (status !== 200) throw new Error(text);
 }
 
@@ -75,4 +95,17 @@ export async function until<T>(what: string, ask: () => Promise<T> | T, limit = 
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
+}
+
+interface Row {
+  name: string;
+  value: number;
+  unit: string;
+}
+
+/** Writes what was measured into build/vscode.json, in the place of an earlier row of that name. */
+export function measured(row: Row): void {
+  const file = path.join(root, "build", "vscode.json");
+  const rows = fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, "utf8")) as { rows: Row[] }).rows : [];
+  fs.writeFileSync(file, `${JSON.stringify({ rows: [...rows.filter((r) => r.name !== row.name), row] }, null, 2)}\n`);
 }

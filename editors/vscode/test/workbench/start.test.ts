@@ -3,7 +3,7 @@ import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { after, before } from "node:test";
-import { call, here, nothingLeft, restored, room, root, until } from "./stage";
+import { apply, call, here, nothingLeft, restored, root, until, within } from "./stage";
 import { parsed } from "../../src/jsonc";
 import { lineOf, Workbench } from "./workbench";
 
@@ -44,13 +44,13 @@ workbench.scene("from the view: who debugs what is seen, and a session is starte
   const window = await workbench.open(cart);
   const { page } = window;
   await window.openFile("main.go");
-  await page.locator(".activitybar [aria-label^=KubeTunnel]").first().click();
+  await window.icon.click();
   const row = page.locator('.pane-body [role=treeitem][aria-label^="Service cart"]');
   await row.waitFor();
   await window.picture("view-1-services");
   await window.menu(row, "Debug this Service");
   await window.state("live");
-  await page.locator(".activitybar [aria-label^=KubeTunnel]").first().click();
+  await window.icon.click();
   await page.locator('[role=treeitem][aria-label*="debugged by you"]').waitFor();
   assert.equal(await page.locator('[role=treeitem][aria-label^="Service kt-"]').count(), 0, "what the operator has made is not the app's");
   await window.picture("view-2-debugged");
@@ -96,8 +96,7 @@ workbench.scene("a bad target: a squiggle with a quick fix, and an error with wh
 workbench.scene("a session that fails while it starts: told once, with what the cluster says", async () => {
   const window = await workbench.open(path.dirname(cart));
   const { page } = window;
-  await room(false);
-  try {
+  await within("full", async () => {
     await window.debug("Debug cart in cluster", "cart/main.go");
     const error = window.notification("KT1407");
     await error.waitFor();
@@ -106,11 +105,71 @@ workbench.scene("a session that fails while it starts: told once, with what the 
     await window.picture("failed-session");
     assert.equal(await page.locator(".notification-list-item", { hasText: "KT1407" }).count(), 1);
     assert.equal(await page.locator(".monaco-dialog-box").count(), 0);
-  } finally {
-    await room(true);
-  }
+  });
   await restored("cart");
   await nothingLeft();
+});
+
+workbench.scene("without the right: the YAML that an admin applies is what it takes", async () => {
+  const window = await workbench.open(path.dirname(cart));
+  const { page } = window;
+  await window.openFile("cart/main.go");
+  await within("denied", async () => {
+    await window.quickInput("Control+p", "debug Debug cart in cluster");
+    const error = window.notification("dev may not intercept");
+    await error.waitFor();
+    await window.toolbar.waitFor({ state: "hidden" });
+    await window.picture("denied-1-error");
+    await error.locator(".monaco-button", { hasText: "Copy RBAC YAML" }).click();
+    await page.locator(".editor-instance .view-lines", { hasText: "RoleBinding" }).waitFor();
+    await window.notification("The YAML is in the clipboard too").waitFor();
+    await window.picture("denied-2-yaml");
+    const yaml = await page.evaluate(() => navigator.clipboard.readText());
+    assert.match(yaml, /kind: Role\n/);
+    await apply(yaml);
+    await window.debug("Debug cart in cluster", "cart/main.go");
+    await window.state("live");
+    assert.ok(here(await call("http://cart/cart/ann")));
+    await window.stop();
+    await restored("cart");
+    await nothingLeft();
+  });
+});
+
+workbench.scene("a question in the configuration that is named is asked once", async () => {
+  const folder = path.join(workbench.folder, "asks");
+  fs.mkdirSync(path.join(folder, ".vscode"), { recursive: true });
+  fs.writeFileSync(path.join(folder, "main.go"), "package main\n\nfunc main() {}\n");
+  const inputs = [{ id: "which", type: "pickString", description: "Which program?", options: ["prices", "cart"] }];
+  const configurations = [
+    { name: "Launch", type: "go", request: "launch", program: `${path.dirname(cart)}/\${input:which}` },
+    { name: "Debug what is asked", type: "kubetunnel", request: "launch", target: { namespace: "shop", service: "cart" }, debug: "Launch" },
+  ];
+  fs.writeFileSync(path.join(folder, ".vscode", "launch.json"), JSON.stringify({ version: "0.2.0", inputs, configurations }, null, 2));
+  const window = await workbench.open(folder);
+  const { page } = window;
+  await window.debug("Debug what is asked", "main.go");
+  await page.locator('.quick-input-widget input[placeholder="Which program?"]').waitFor();
+  await window.picture("asked");
+  await window.choose("cart");
+  await window.state("live");
+  assert.ok(here(await call("http://cart/cart/ann")));
+  assert.equal(workbench.debuggees("cart").length, 1);
+  await window.stop();
+  await restored("cart");
+  await nothingLeft();
+});
+
+workbench.scene("the walkthrough opens, and its first step shows the cluster", async () => {
+  const window = await workbench.open(cart);
+  const { page } = window;
+  await window.command("KubeTunnel: Focus on Sessions of this window View");
+  await page.locator('[role=treeitem][aria-label^="Service cart"]').waitFor();
+  await page.locator(".welcome-view-content a", { hasText: "Get started" }).click();
+  for (const step of ["Connect to a cluster", "Install the operator", "Debug in cluster"]) await page.locator(".getting-started-step .step-title", { hasText: step }).waitFor();
+  await window.picture("walkthrough");
+  await page.locator(".getting-started-step .monaco-button", { hasText: "Show the cluster" }).click();
+  await page.locator('[role=treeitem][aria-label^="Service cart"]').waitFor();
 });
 
 workbench.scene("a launch.json that VS Code makes: the Service is asked for, the rest is known", async () => {

@@ -20,15 +20,16 @@ export class Workbench {
   private port = 0;
   private readonly windows: Window[] = [];
   /** Below the stage's own, which goes also when a run is killed. */
-  readonly folder = fs.mkdtempSync(path.join(stageFolder, "workbench-"));
+  readonly folder = fs.mkdtempSync(path.join(stageFolder, "w-"));
 
-  /** Starts the server, and installs the extension as a user does. */
-  async start(settings: Record<string, unknown> = {}): Promise<void> {
+  /** Starts the server, and installs the extension as a user does. `trust`: it asks whether a folder is trusted. */
+  async start(settings: Record<string, unknown> = {}, { trust = false } = {}): Promise<void> {
     const user = path.join(this.folder, "data", "User");
     fs.mkdirSync(user, { recursive: true });
-    fs.mkdirSync(path.join(this.folder, "home"));
+    fs.mkdirSync(this.home);
+    fs.mkdirSync(this.temporary);
     // VS Code asks the user's shell for the environment, and root's sets PATH anew.
-    fs.writeFileSync(path.join(this.folder, "home", ".bash_profile"), `export PATH=${JSON.stringify(process.env.PATH)}\n`);
+    fs.writeFileSync(path.join(this.home, ".bash_profile"), `export PATH=${JSON.stringify(process.env.PATH)}\n`);
     fs.writeFileSync(path.join(this.folder, "config.yaml"), "cert: false\n");
     fs.writeFileSync(
       path.join(user, "settings.json"),
@@ -42,19 +43,22 @@ export class Workbench {
         "git.enabled": false,
         "files.autoSave": "off",
         "remote.autoForwardPorts": false,
-        "security.workspace.trust.enabled": false,
+        "security.workspace.trust.enabled": trust,
+        "security.workspace.trust.startupPrompt": "never",
         "telemetry.telemetryLevel": "off",
         "workbench.enableExperiments": false,
         "chat.commandCenter.enabled": false,
-        ...settings,
+        ...where(settings, (name) => !ofMachine(name)),
       }),
     );
+    fs.mkdirSync(path.join(this.folder, "data", "Machine"));
+    fs.writeFileSync(path.join(this.folder, "data", "Machine", "settings.json"), JSON.stringify(where(settings, ofMachine)));
     execFileSync(process.execPath, [entry, ...this.places(), "--install-extension", vsix], { env: this.env(), stdio: "pipe" });
     this.port = await freePort();
     const log = fs.openSync(path.join(this.folder, "server.log"), "w");
     this.server = spawn(
       process.execPath,
-      [entry, ...this.places(), "--bind-addr", `127.0.0.1:${this.port}`, "--auth", "none", "--disable-telemetry", "--disable-update-check", "--disable-workspace-trust", "--disable-getting-started-override"],
+      [entry, ...this.places(), "--bind-addr", `127.0.0.1:${this.port}`, "--auth", "none", "--disable-telemetry", "--disable-update-check", ...(trust ? [] : ["--disable-workspace-trust"]), "--disable-getting-started-override"],
       { env: this.env(), stdio: ["ignore", log, log], detached: true },
     );
     await until("code-server", async () => {
@@ -75,17 +79,18 @@ export class Workbench {
   /** A developer's environment: kubeconfig, Go with its caches, Delve. */
   private env(): NodeJS.ProcessEnv {
     const go = JSON.parse(execFileSync("go", ["env", "-json", "GOCACHE", "GOMODCACHE", "GOPATH"], { encoding: "utf8" })) as Record<string, string>;
-    return { ...process.env, ...go, HOME: path.join(this.folder, "home"), KUBECONFIG: kubeconfig, EXTENSIONS_GALLERY: "{}" };
+    return { ...process.env, ...go, HOME: this.home, TMPDIR: this.temporary, KUBECONFIG: kubeconfig, EXTENSIONS_GALLERY: "{}" };
   }
 
   /** Opens a window on a folder, or on a workspace's file. Each has an extension host, and a tunnel-server, of its own. */
   async open(folder: string, size = { width: 1280, height: 800 }): Promise<Window> {
     if (!this.browser) throw new Error("not started");
     const context = await this.browser.newContext({ viewport: size, deviceScaleFactor: 1 });
+    await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: `http://127.0.0.1:${this.port}` });
     const page = await context.newPage();
     const window = new Window(page, context, `http://127.0.0.1:${this.port}/?${folder.endsWith(".code-workspace") ? "workspace" : "folder"}=${encodeURIComponent(folder)}`);
     this.windows.push(window);
-    await window.load();
+    await window.loadFolders();
     return window;
   }
 
@@ -111,14 +116,39 @@ export class Workbench {
     return { code, lines };
   }
 
-  /** The processes of tunnel-server that this workbench has. */
-  tunnelServers(): number[] {
-    return processes().filter((p) => (p.line.startsWith(path.join(this.folder, "ext")) || p.line.startsWith(path.join(root, "bin"))) && p.line.includes("--stdio")).map((p) => p.pid);
+  /** VS Code leaves sockets and folders there. Short, since paths of sockets are. */
+  private get temporary(): string {
+    return path.join(this.folder, "t");
   }
 
-  /** A test that tells, when it fails, what was to be seen. */
-  scene(name: string, play: () => Promise<void>): void {
-    test(name, async () => {
+  private get home(): string {
+    return path.join(this.folder, "home");
+  }
+
+  /**
+   * The processes that this workbench has started, and they in turn: those whose home is its own. Others on this
+   * machine run the same programs in the same folders.
+   */
+  private processes(): Process[] {
+    return processes().filter((p) => environment(p.pid).includes(`HOME=${this.home}`));
+  }
+
+  /** The processes of tunnel-server that this workbench has. */
+  tunnelServers(): number[] {
+    return this.processes().filter((p) => path.basename(p.args[0] ?? "").startsWith("tunnel-server") && p.args.includes("--stdio")).map((p) => p.pid);
+  }
+
+  /** The processes of a Go program of the shop that is debugged by one of them. */
+  debuggees(name: string): number[] {
+    const servers = new Set(this.tunnelServers());
+    const folder = path.join(root, "examples", "shop", name);
+    return processes().filter((p) => path.basename(p.args[0] ?? "") === "debuggee" && workingFolder(p.pid) === folder && ancestors(p.pid).some((pid) => servers.has(pid))).map((p) => p.pid);
+  }
+
+  /** A test that tells, when it fails, what was to be seen. `own`: it does to the cluster what is only done to one's own. */
+  scene(name: string, play: () => Promise<void>, { own = false } = {}): void {
+    const skip = own && process.env.KUBETUNNEL_TEST_CLUSTER === "existing" && "the cluster's network, nodes and operator are others' too";
+    test(name, { skip }, async () => {
       try {
         await play();
       } catch (error) {
@@ -140,9 +170,9 @@ export class Workbench {
         if (alive(-pid)) throw new Error("it is there");
       }, 15_000).catch(() => process.kill(-pid, "SIGKILL"));
     }
-    await until("the tunnel-servers to end", () => {
-      const left = this.tunnelServers();
-      if (left.length > 0) throw new Error(`there are ${left.join(", ")}`);
+    await until("all that it has started to end", () => {
+      const left = this.processes();
+      if (left.length > 0) throw new Error(`there are ${left.map((p) => `${p.pid} (${p.args.join(" ").slice(0, 200)})`).join(", ")}`);
     });
     fs.rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
@@ -161,7 +191,28 @@ export class Window {
   async load(): Promise<void> {
     await this.page.goto(this.url);
     await this.page.locator(".monaco-workbench .part.editor").waitFor();
-    await this.page.locator(".activitybar [aria-label^=KubeTunnel]").first().waitFor();
+  }
+
+  /**
+   * Loads the window until it has its folders. A workspace of several is read from VS Code's own cache first. When
+   * that is empty, as at the first time, the file is read too, but if that is faster than the rest of the start, VS Code
+   * drops it and stays without folders (1.100: WorkspaceService.updateWorkspaceAndInitializeConfiguration). By
+   * then the cache has them, and a person loads the window again.
+   */
+  async loadFolders(): Promise<void> {
+    await this.load();
+    const folders = this.page.locator(".explorer-folders-view .monaco-list-row").first();
+    await until("the folders", async () => {
+      await folders.waitFor({ timeout: 10_000 }).catch(async (error: unknown) => {
+        if (await this.page.locator(".pane-header", { hasText: /no folder opened/i }).isVisible()) await this.load();
+        throw error;
+      });
+    });
+  }
+
+  /** The extension's icon, beside those of VS Code. */
+  get icon(): Locator {
+    return this.page.locator(".activitybar [aria-label^=KubeTunnel]").first();
   }
 
   async close(): Promise<void> {
@@ -197,12 +248,7 @@ export class Window {
     await input.waitFor();
     const what = /^:(\d+)/.exec(text)?.[1] ?? text.replace(/^(>|debug )/, "");
     const row = this.page.locator(".quick-input-list .monaco-list-row", { hasText: path.basename(what) }).first();
-    // A window that has just been loaded does not know all of it yet, and does not look again by itself.
-    await until(`${text} to be offered`, async () => {
-      await input.fill("");
-      await input.fill(text);
-      await row.waitFor({ timeout: 5000 });
-    });
+    await offered(input, text, row);
     await taken(row, input);
   }
 
@@ -211,8 +257,7 @@ export class Window {
     await this.page.keyboard.press(key);
     const input = this.page.locator(".quick-input-widget input[type=text]");
     await input.waitFor();
-    await input.fill(text);
-    await this.page.locator(".quick-input-list .monaco-list-row.focused", { hasText: text.replace(/^>/, "") }).waitFor();
+    await offered(input, text, this.page.locator(".quick-input-list .monaco-list-row.focused", { hasText: text.replace(/^>/, "") }));
     await this.page.keyboard.press("Enter");
     await input.waitFor({ state: "hidden" });
   }
@@ -227,9 +272,8 @@ export class Window {
     await this.page.keyboard.press("F1");
     const input = this.page.locator(".quick-input-widget input[type=text]");
     await input.waitFor();
-    await input.fill(`>${title}`);
     const row = this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first();
-    await row.waitFor();
+    await offered(input, `>${title}`, row);
     await taken(row, row);
   }
 
@@ -272,6 +316,24 @@ export class Window {
   }
 }
 
+/** Settings that mean the machine of the workspace: with a server there, VS Code takes them from a file of that one. */
+function ofMachine(name: string): boolean {
+  return name.startsWith("kubetunnel.");
+}
+
+function where(settings: Record<string, unknown>, wanted: (name: string) => boolean): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => wanted(name)));
+}
+
+/** Types until it is offered: a window that has just been loaded does not know all of it yet, and does not look again by itself. */
+async function offered(input: Locator, text: string, row: Locator): Promise<void> {
+  await until(`${text} to be offered`, async () => {
+    await input.fill("");
+    await input.fill(text);
+    await row.waitFor({ timeout: 5000 });
+  });
+}
+
 /** Clicks until what is clicked goes: it may be shown before it takes clicks. Keys could reach the editor behind it. */
 async function taken(row: Locator, shown: Locator): Promise<void> {
   await until("the click to be taken", async () => {
@@ -287,11 +349,6 @@ export function lineOf(file: string, text: string): number {
   return line + 1;
 }
 
-/** The processes of a Go program of the shop that is debugged. */
-export function debuggees(name: string): number[] {
-  return processes().filter((p) => path.basename(p.line.trim()) === "debuggee" && workingFolder(p.pid) === path.join(root, "examples", "shop", name)).map((p) => p.pid);
-}
-
 /** Whether somebody listens on a port in a process's network. */
 export function listens(pid: number, port: number): boolean {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
@@ -299,6 +356,42 @@ export function listens(pid: number, port: number): boolean {
     return ["tcp", "tcp6"].some((table) => new RegExp(`:${hex} [0-9A-F:]+ 0A `).test(fs.readFileSync(`/proc/${pid}/net/${table}`, "utf8")));
   } catch {
     return false; // it has ended
+  }
+}
+
+interface Process {
+  pid: number;
+  args: string[];
+}
+
+function processes(): Process[] {
+  return fs.readdirSync("/proc").flatMap((name) => {
+    const pid = Number(name);
+    return Number.isInteger(pid) ? [{ pid, args: ofProcess(pid, "cmdline").split("\0") }] : [];
+  });
+}
+
+function environment(pid: number): string[] {
+  return ofProcess(pid, "environ").split("\0");
+}
+
+/** A process's parent; 0 = none. */
+export function parent(pid: number): number {
+  return Number(/^PPid:\s*(\d+)/m.exec(ofProcess(pid, "status"))?.[1] ?? 0);
+}
+
+/** Its parent, the parent's, and so on. */
+function ancestors(pid: number): number[] {
+  const above = parent(pid);
+  return above === 0 ? [] : [above, ...ancestors(above)];
+}
+
+/** What /proc has of a process, "" when it has ended. */
+function ofProcess(pid: number, file: string): string {
+  try {
+    return fs.readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    return "";
   }
 }
 
@@ -317,18 +410,6 @@ export function alive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-function processes(): { pid: number; line: string }[] {
-  return fs.readdirSync("/proc").flatMap((name) => {
-    const pid = Number(name);
-    if (!Number.isInteger(pid)) return [];
-    try {
-      return [{ pid, line: fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ") }];
-    } catch {
-      return []; // it has ended
-    }
-  });
 }
 
 function freePort(): Promise<number> {

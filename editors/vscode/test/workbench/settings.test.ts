@@ -1,0 +1,67 @@
+/** As an admin, by the settings: the operator is installed from the editor; a server of another version; what the extension costs. */
+import * as assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { after, before } from "node:test";
+import { adminKubeconfig, call, here, measured, nothingLeft, operatorImage, restored, root, until, within } from "./stage";
+import { Workbench } from "./workbench";
+
+const shop = path.join(root, "examples", "shop");
+
+const workbench = new Workbench();
+before(() => workbench.start({ "kubetunnel.kubeconfig": adminKubeconfig, "kubetunnel.operator.image": operatorImage }));
+after(() => workbench.end());
+
+workbench.scene("no operator in the cluster: the error's button installs it, and then the session starts", async () => {
+  const window = await workbench.open(shop);
+  const { page } = window;
+  await window.openFile("cart/main.go");
+  await within("bare", async () => {
+    await window.quickInput("Control+p", "debug Debug cart in cluster");
+    const error = window.notification("the cluster has no KubeTunnel operator");
+    await error.waitFor();
+    await window.picture("no-operator-1-error");
+    await error.locator(".monaco-button", { hasText: "Install the operator" }).click();
+    const dialog = page.locator(".monaco-dialog-box");
+    await dialog.waitFor();
+    await window.picture("no-operator-2-question");
+    await dialog.locator(".monaco-button", { hasText: "Install" }).click();
+    await window.notification(/The KubeTunnel operator .* is ready/).waitFor();
+    await window.picture("no-operator-3-ready");
+    await window.debug("Debug cart in cluster", "cart/main.go");
+    await window.state("live");
+    assert.ok(here(await call("http://cart/cart/ann")));
+    await window.stop();
+    await restored("cart");
+    await nothingLeft();
+  });
+}, { own: true });
+
+workbench.scene("a tunnel-server of another version: that is told", async () => {
+  const server = path.join(workbench.folder, "tunnel-server-0.0.1");
+  execFileSync("go", ["build", "-trimpath", "-ldflags", "-s -w -X github.com/kubetunnel/kubetunnel/operator/version.Version=0.0.1", "-o", server, "./server/cmd/tunnel-server"], { cwd: root });
+  const folder = path.join(workbench.folder, "other");
+  fs.mkdirSync(path.join(folder, ".vscode"), { recursive: true });
+  fs.writeFileSync(path.join(folder, ".vscode", "settings.json"), JSON.stringify({ "kubetunnel.server.path": server }));
+  const window = await workbench.open(folder);
+  await window.command("KubeTunnel: Focus on Cluster View");
+  await window.notification("names a tunnel-server 0.0.1; this extension comes with").waitFor();
+  await window.picture("other-version");
+  await window.page.locator('[role=treeitem][aria-label^="Service cart"]').waitFor();
+});
+
+workbench.scene("what the extension costs at the start of a window", async () => {
+  const window = await workbench.open(shop);
+  await window.command("KubeTunnel: Focus on Cluster View");
+  await window.page.locator('[role=treeitem][aria-label^="Service cart"]').waitFor();
+  await window.command("Developer: Show Running Extensions");
+  const row = window.page.locator(".runtime-extensions-editor .extension", { hasText: "KubeTunnel" });
+  const millis = await until("its activation time", async () => {
+    const told = /Activation: (\d+)ms/.exec(await row.innerText());
+    assert.ok(told);
+    return Number(told[1]);
+  });
+  await window.picture("activation");
+  measured({ name: "activation of the VS Code extension, as VS Code measures it", value: millis, unit: "ms" });
+});
