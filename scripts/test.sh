@@ -89,13 +89,14 @@ export KUBETUNNEL_TEST_PROGRAMS=made
 first=(
   "end-to-end tests on a real cluster: test-e2e"
   "each debugger, end to end: test-debuggers"
+  "the JetBrains plugin, on its platform's API: test-jetbrains"
 )
 second=(
   "faults under load: test-faults"
   "the operator's controller on a real cluster: test-operator"
   "the Helm chart, by the real Helm on a real cluster: test-chart"
   "parity of a session with a pod: parity"
-  "the JetBrains plugin, on its platform's API: test-jetbrains"
+  "the VS Code extension, in a real workbench: test-vscode"
 )
 if [ "${KUBETUNNEL_TEST_CLUSTER:-}" = existing ]; then
   # There is one cluster for all.
