@@ -57,9 +57,9 @@ func (c *Client) Services(ctx context.Context, namespace, unless string) (*proto
 		namespace = c.namespace
 	}
 	former, known := parseMoment(unless)
-	for {
+	for gather := firstGather; ; gather = min(2*gather, lastGather) {
 		if known {
-			if err := c.changed(ctx, namespace, former); err != nil {
+			if err := c.changed(ctx, namespace, former, gather); err != nil {
 				return nil, err
 			}
 		}

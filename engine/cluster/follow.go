@@ -54,15 +54,20 @@ func sumOf(services []protocol.Service) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// burst is how long changes are gathered, since few come alone.
-const burst = 200 * time.Millisecond
+// Changes are gathered for some time, since few come alone: for longer each time that
+// they made no difference, so that a busy namespace is not listed all the time.
+const (
+	firstGather = 200 * time.Millisecond
+	lastGather  = 5 * time.Second
+)
 
 // errChanged ends the watches of changed.
 var errChanged = errors.New("changed")
 
 // changed waits until one of the lists of a namespace may be another one than at a
-// moment. Its goroutines, one for each watch, end before it returns.
-func (c *Client) changed(ctx context.Context, namespace string, since moment) error {
+// moment, and gathers changes for so long. Its goroutines, one for each watch, end before
+// it returns.
+func (c *Client) changed(ctx context.Context, namespace string, since moment, gather time.Duration) error {
 	group, watching := errgroup.WithContext(ctx)
 	follow := func(version string, a access, open func(context.Context, metav1.ListOptions) (watch.Interface, error)) {
 		if version == "" {
@@ -102,7 +107,7 @@ func (c *Client) changed(ctx context.Context, namespace string, since moment) er
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(burst):
+	case <-time.After(gather):
 		return nil
 	}
 }
