@@ -46,6 +46,7 @@ export class Follower implements vscode.Disposable {
     while (!over()) {
       const result = await this.ask(this.revision, token).catch(() => undefined); // what can't be asked for stays as it was
       if (over()) return;
+      if (!result) this.revision = undefined; // who may list, but not watch, is told by asking again
       if (result && this.take(result)) {
         this.fresh = result.services;
         this.changed(this.node);
