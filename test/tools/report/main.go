@@ -1,6 +1,6 @@
 // Command report runs `go test -json` and tells what came of it: a line for each
 // package, all that a failed test has written, and the numbers at the end. With
-// -stream each test is told when it has ended. Its exit code is the command's.
+// -stream each test is told when it has ended, and its long parts are. Its exit code is the command's.
 //
 //	report [-C folder] [-stream] go test -json ./...
 package main
@@ -19,7 +19,7 @@ import (
 
 func main() {
 	dir := flag.String("C", "", "folder to run in")
-	stream := flag.Bool("stream", false, "tell each test when it has ended")
+	stream := flag.Bool("stream", false, "tell each test, and its long parts, when they have ended")
 	flag.Parse()
 	code, err := run(flag.Args(), *dir, newReport(os.Stdout, *stream))
 	if err != nil {

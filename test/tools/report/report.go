@@ -18,6 +18,10 @@ type event struct {
 	FailedBuild string
 }
 
+// longPart is from how many seconds on a part of a test is told as well, so that a long
+// test shows how far it is.
+const longPart = 5
+
 type key struct{ pkg, test string }
 
 // report counts top-level tests, and keeps what each test has written until it has ended.
@@ -90,7 +94,7 @@ func (r *report) endTest(e event) {
 		}
 	}
 	delete(r.written, of)
-	if r.stream && top {
+	if r.stream && (top || strings.Count(e.Test, "/") == 1 && e.Elapsed >= longPart) {
 		fmt.Fprintf(r.out, "%-5s %s (%.1f s)\n", e.Action, e.Test, e.Elapsed)
 	}
 }

@@ -47,14 +47,20 @@ func TestReportTellsWhatFailedAndCounts(t *testing.T) {
 func TestStreamTellsEachTestAtItsEnd(t *testing.T) {
 	var out strings.Builder
 	r := newReport(&out, true)
-	input := `{"Action":"output","Package":"p","Output":"   0.0s  making a cluster\n"}` + "\n" + mixed
+	input := `{"Action":"output","Package":"p","Output":"   0.0s  making a cluster\n"}
+{"Action":"pass","Package":"p","Test":"TestL/slow","Elapsed":7}
+{"Action":"pass","Package":"p","Test":"TestL/quick","Elapsed":1}
+` + mixed
 	if err := r.read(strings.NewReader(input)); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"making a cluster\n", "pass  TestA (0.1 s)\n", "fail  TestB", "skip  TestC"} {
+	for _, want := range []string{"making a cluster\n", "pass  TestA (0.1 s)\n", "fail  TestB", "skip  TestC", "pass  TestL/slow (7.0 s)\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in:\n%s", want, out.String())
 		}
+	}
+	if strings.Contains(out.String(), "quick") {
+		t.Errorf("short parts make noise:\n%s", out.String())
 	}
 }
 
