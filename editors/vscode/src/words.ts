@@ -31,7 +31,7 @@ const stageWords: Record<Stage, [string, string]> = {
   intercept: ["Asking for the intercept", "Asked for the intercept"],
   agent: ["Waiting for the agent", "The agent is there"],
   tunnel: ["Opening the tunnel", "Opened the tunnel"],
-  environment: ["Reading the app's environment", "Read the app's environment"],
+  environment: ["Reading the environment", "Read the environment"],
   debugger: ["Starting the debugger", "Started the debugger"],
   listen: ["Waiting for your program to listen", "Your program listens"],
   switch: ["Switching the Service", "Switched the Service"],
@@ -58,10 +58,10 @@ export function stageTook({ beganMillis, endedMillis }: StageTime): string {
   return endedMillis ? span(endedMillis - beganMillis) : "";
 }
 
-/** That, and when it began. */
+/** That, and how long after the start it began. */
 export function stageTimes(time: StageTime): string {
-  const took = stageTook(time);
-  return `${took ? `took ${took}, ` : ""}began ${span(time.beganMillis)} after the start`;
+  const began = span(time.beganMillis);
+  return time.endedMillis ? `${stageTook(time)}, at ${began}` : `since ${began}`;
 }
 
 /** "27 ms", "1.4 s". */

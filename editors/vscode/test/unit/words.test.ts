@@ -12,9 +12,9 @@ test("numbers are put so that people read them", () => {
 
 test("a stage is told while it lasts, and when it is over", () => {
   const lasts = { stage: "agent", beganMillis: 60 } as const;
-  assert.deepEqual([stageText(lasts), stageTook(lasts), stageTimes(lasts)], ["Waiting for the agent", "", "began 60 ms after the start"]);
+  assert.deepEqual([stageText(lasts), stageTook(lasts), stageTimes(lasts)], ["Waiting for the agent", "", "since 60 ms"]);
   const over = { ...lasts, endedMillis: 1460 };
-  assert.deepEqual([stageText(over), stageTook(over), stageTimes(over)], ["The agent is there", "1.4 s", "took 1.4 s, began 60 ms after the start"]);
+  assert.deepEqual([stageText(over), stageTook(over), stageTimes(over)], ["The agent is there", "1.4 s", "1.4 s, at 60 ms"]);
 });
 
 test("a receipt tells how the Service was left", () => {
