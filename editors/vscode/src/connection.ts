@@ -1,27 +1,11 @@
 /** The contract's requests and notifications, typed, over a pair of streams. */
 import { type CancellationToken, createMessageConnection, type MessageConnection, ResponseError, StreamMessageReader, StreamMessageWriter } from "vscode-jsonrpc/node";
 import type { ClientMethods, ErrorData, ServerMethods } from "../../../protocol/gen/protocol";
+import { ServerError } from "./servererror";
 
 /** What is answered, and what is not. */
 export type Request = { [M in keyof ServerMethods]: ServerMethods[M]["result"] extends object ? M : never }[keyof ServerMethods];
 export type Notification = Exclude<keyof ServerMethods, Request>;
-
-/** ServerError is what tunnel-server answers when it can't: its number, its words, and what to do. */
-export class ServerError extends Error {
-  constructor(
-    readonly code: number,
-    message: string,
-    readonly data: ErrorData,
-  ) {
-    super(message);
-    this.name = "ServerError";
-  }
-
-  /** As people see it: "KT1201: there is no Service …". */
-  get shown(): string {
-    return this.code > 0 ? `KT${this.code}: ${this.message}` : this.message;
-  }
-}
 
 export class Connection {
   private readonly rpc: MessageConnection;

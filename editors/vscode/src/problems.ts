@@ -2,7 +2,7 @@
 import * as vscode from "vscode";
 import { ErrorCode, type Fix } from "../../../protocol/gen/protocol";
 import type { Backend } from "./backend";
-import { ServerError } from "./connection";
+import { ServerError } from "./servererror";
 import type { Output } from "./output";
 import { UnknownName } from "./byname";
 

@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { protocolVersion, type InitializeParams, type InitializeResult } from "../../../protocol/gen/protocol";
-import { Connection } from "./connection";
+import type { Connection } from "./connection";
 
 /** How a server is started, asked anew each time: settings change. */
 export interface Launch {
@@ -50,15 +50,27 @@ export class Server {
 
   /** The connection to the server, which is started if it isn't there. */
   connection(): Promise<Connection> {
-    if (this.ended) return Promise.reject(new Error("the window is closing"));
+    if (this.ended) return Promise.reject(closing());
     clearTimeout(this.again);
-    this.running ??= this.start();
+    this.running ??= this.startOnce();
     return this.running;
+  }
+
+  /** Starts it; where that fails, the next question tries anew. */
+  private startOnce(): Promise<Connection> {
+    const starting = this.start();
+    starting.catch(() => {
+      if (this.running === starting) this.running = undefined;
+    });
+    return starting;
   }
 
   private async start(): Promise<Connection> {
     const how = this.launch();
     const began = Date.now();
+    // Loaded when it is needed: a window where nobody debugs does not wait for it.
+    const { Connection } = await import("./connection.js");
+    if (this.ended) throw closing();
     // The environment is that of the extension host: what the user's shell has, as VS Code has found it.
     const child = spawn(how.path, [...(how.args ?? []), "--stdio"], { cwd: how.cwd, stdio: ["pipe", "pipe", "pipe"] });
     this.child = child;
@@ -133,6 +145,10 @@ export class Server {
     await gone;
     clearTimeout(killer);
   }
+}
+
+function closing(): Error {
+  return new Error("the window is closing");
 }
 
 function pipeLines(stream: NodeJS.ReadableStream, take: (line: string) => void): void {

@@ -2,7 +2,7 @@
 import * as vscode from "vscode";
 import type { KubeContext, Service, SessionInfo } from "../../../protocol/gen/protocol";
 import type { Backend } from "./backend";
-import { ServerError } from "./connection";
+import { ServerError } from "./servererror";
 import { shown } from "./problems";
 import { Follower } from "./follower";
 import type { Sessions } from "./sessions";

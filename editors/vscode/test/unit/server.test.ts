@@ -6,7 +6,7 @@ import * as os from "node:os";
 import { once } from "node:events";
 import { EventEmitter } from "node:events";
 import { afterEach, test } from "node:test";
-import { ServerError } from "../../src/connection";
+import { ServerError } from "../../src/servererror";
 import { Server, type ServerEvents } from "../../src/server";
 
 /** A server that knows the handshake alone; "crash" makes it die, and "refuse" say no. */
@@ -95,6 +95,23 @@ test("one that can't be started is told with its path", async () => {
   await assert.rejects(server.connection(), /tunnel-server \(\/nonexistent\/tunnel-server\) can't be started/);
 });
 
+test("what keeps it from being started is told each time, until it is mended", async () => {
+  const heard = new Heard();
+  let wrong = true;
+  const server = new Server(
+    () => {
+      if (wrong) throw new Error("no such file");
+      return { path: process.execPath, args: [script] };
+    },
+    () => ({ clientInfo: { name: "test" }, capabilities: {} }),
+    heard,
+  );
+  running.push(server);
+  await assert.rejects(server.connection(), /no such file/);
+  wrong = false;
+  assert.deepEqual(await (await server.connection()).request("session/list", {}), { sessions: [] });
+});
+
 test("one that refuses is told, and asked again only when it is needed", async () => {
   process.env.KT_REFUSE = "1";
   const { server, heard } = make();
@@ -105,6 +122,15 @@ test("one that refuses is told, and asked again only when it is needed", async (
   }
   assert.equal(heard.initializations, 0);
   await server.connection();
+});
+
+test("one that is only about to start is not started when the window closes", async () => {
+  const { server, heard } = make();
+  const starting = server.connection();
+  await server.end();
+  await assert.rejects(starting, /closing/);
+  assert.equal(server.pid, undefined);
+  assert.equal(heard.initializations, 0);
 });
 
 test("it ends with the window, and is not started again", async () => {
