@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -196,11 +197,15 @@ func (s *stage) selectors(name string) {
 	}))
 }
 
+// eachApp does the same to both apps at the same time: what one of them has for longer
+// would count as the other's better luck.
 func (s *stage) eachApp(do func(name string) error) {
 	s.t.Helper()
+	var both errgroup.Group
 	for _, name := range []string{app, bare} {
-		s.must(do(name))
+		both.Go(func() error { return do(name) })
 	}
+	s.must(both.Wait())
 }
 
 func (s *stage) patchDeployment(name, patch string) error {
@@ -238,12 +243,12 @@ func deleteOrigin(s *stage) {
 	s.mark(noExcuse)
 	deployments := world.Kube.AppsV1().Deployments(s.namespace)
 	was := map[string]*appsv1.Deployment{}
-	s.eachApp(func(name string) (err error) {
-		if was[name], err = deployments.Get(s.ctx, name, metav1.GetOptions{}); err == nil {
-			err = deployments.Delete(s.ctx, name, metav1.DeleteOptions{})
-		}
-		return err
-	})
+	for _, name := range []string{app, bare} {
+		found, err := deployments.Get(s.ctx, name, metav1.GetOptions{})
+		s.must(err)
+		was[name] = found
+	}
+	s.eachApp(func(name string) error { return deployments.Delete(s.ctx, name, metav1.DeleteOptions{}) })
 	s.pause(3 * time.Second)
 	s.waitServed(app, false)
 	s.eachApp(func(name string) error {
