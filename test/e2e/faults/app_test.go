@@ -32,7 +32,7 @@ func appRows() []*row {
 		{name: "origin rolled out", play: rollOut},
 		{name: "origin scaled to 0", play: scaleToZero, harms: true},
 		{name: "origin deleted", play: deleteOrigin, harms: true},
-		{name: "Service deleted", play: deleteService, harms: true},
+		{name: "Service deleted", play: deleteService, harms: true, unserved: true},
 		{name: "namespace deleted", play: deleteNamespace, harms: true},
 	}
 }
