@@ -24,7 +24,7 @@ func quotaExceeded(namespace, message string) *protocol.Error {
 	return protocol.Errorf(protocol.CodeQuotaExceeded, "ResourceQuota %s of namespace %s has no room for the intercept: %s", quota, namespace, figures).
 		On("ResourceQuota", namespace, quota).
 		WithFix(protocol.Fix{
-			Title:   "Free what it counts, or ask an admin to raise its limits by what was requested: " + figures,
+			Title:   "Free what it counts, or ask an admin to raise its limits by what is requested",
 			Command: "kubectl -n " + namespace + " describe resourcequota " + quota,
 		})
 }
