@@ -2,7 +2,7 @@
 import * as assert from "node:assert/strict";
 import * as path from "node:path";
 import { after, before } from "node:test";
-import { call, here, nothingLeft, restored, root, until } from "./stage";
+import { callHere, nothingLeft, restored, root, until } from "./stage";
 import { type Window, Workbench } from "./workbench";
 
 const cart = path.join(root, "examples", "shop", "cart");
@@ -52,7 +52,7 @@ workbench.scene("a session from start to end with the keyboard alone", async () 
   // There is one program only: it is not asked which.
   await window.state("live");
   assert.match((await window.status.locator("a").first().getAttribute("aria-label")) ?? "", /KubeTunnel, shop\/cart is live/);
-  assert.ok(here(await call("http://cart/cart/ann")));
+  await callHere("http://cart/cart/ann");
 
   await window.quickKeys("F1", ">KubeTunnel: Focus on Sessions of this window View");
   await page.locator('[role=treeitem][aria-label^="Session on shop/cart, live"]').waitFor();

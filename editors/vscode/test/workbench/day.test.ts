@@ -2,7 +2,7 @@
 import * as assert from "node:assert/strict";
 import * as path from "node:path";
 import { after, before } from "node:test";
-import { call, here, nothingLeft, restored, root, until } from "./stage";
+import { call, callHere, here, nothingLeft, restored, root, until } from "./stage";
 import { lineOf, listens, Workbench } from "./workbench";
 
 const shop = path.join(root, "examples", "shop");
@@ -24,7 +24,7 @@ workbench.scene("F5 on cart: a request in the cluster stops at the breakpoint, a
   await window.state("live");
   await window.picture("2-live");
 
-  const answer = call("http://cart/cart/ann");
+  const answer = callHere("http://cart/cart/ann");
   answer.catch(() => undefined); // awaited below
   await window.stopped();
   await page.locator(".debug-call-stack .monaco-list-row", { hasText: "handleCart" }).first().waitFor();
@@ -37,7 +37,7 @@ workbench.scene("F5 on cart: a request in the cluster stops at the breakpoint, a
     assert.match(await page.locator(".debug-call-stack").innerText(), new RegExp(`main.go\\s+${line + 1}`));
   });
   await page.keyboard.press("F5");
-  assert.ok(here(await answer), "the answer came from the workstation");
+  await answer;
   await window.picture("4-continued");
 
   const [first] = workbench.debuggees("cart");
@@ -47,11 +47,11 @@ workbench.scene("F5 on cart: a request in the cluster stops at the breakpoint, a
     assert.ok(now !== undefined && now !== first && listens(now, 8080), `${first ?? "none"} is ${now ?? "none"} now`);
   });
   await window.state("live");
-  const second = call("http://cart/cart/bob");
+  const second = callHere("http://cart/cart/bob");
   second.catch(() => undefined);
   await window.stopped();
   await page.keyboard.press("F5");
-  assert.ok(here(await second), "the answer after the restart came from the workstation");
+  await second;
 
   await window.stop();
   await restored("cart");

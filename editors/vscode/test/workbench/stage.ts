@@ -46,6 +46,15 @@ export function here({ servedBy }: { servedBy: string }): boolean {
   return servedBy.startsWith("kt-");
 }
 
+/** Calls until this workstation answers: the nodes follow the switch of a Service a moment later. */
+export function callHere(url: string): Promise<{ servedBy: string }> {
+  return until(`an answer of this workstation to ${url}`, async () => {
+    const answer = await call(url);
+    if (!here(answer)) throw new Error(`${answer.servedBy} has answered`);
+    return answer;
+  });
+}
+
 /** What a cluster can be like: no room for an agent, no node for it, no right for the user, no operator that runs, none installed, no network. */
 export type State = "full" | "held" | "denied" | "silent" | "bare" | "cut";
 

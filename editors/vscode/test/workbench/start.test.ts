@@ -3,7 +3,7 @@ import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { after, before } from "node:test";
-import { apply, call, here, nothingLeft, restored, root, until, within } from "./stage";
+import { apply, callHere, nothingLeft, restored, root, until, within } from "./stage";
 import { parsed } from "../../src/jsonc";
 import { lineOf, Workbench } from "./workbench";
 
@@ -28,12 +28,12 @@ workbench.scene("no launch.json: F5, pick a Service, and the open program is it"
   await window.picture("no-launch-json-1-service");
   await window.choose("cart");
   await window.state("live");
-  const answer = call("http://cart/cart/ann");
+  const answer = callHere("http://cart/cart/ann");
   answer.catch(() => undefined);
   await window.stopped();
   await window.picture("no-launch-json-2-stopped");
   await page.keyboard.press("F5");
-  assert.ok(here(await answer));
+  await answer;
   await window.stop();
   await restored("cart");
   await nothingLeft();
@@ -129,7 +129,7 @@ workbench.scene("without the right: the YAML that an admin applies is what it ta
     await apply(yaml);
     await window.debug("Debug cart in cluster", "cart/main.go");
     await window.state("live");
-    assert.ok(here(await call("http://cart/cart/ann")));
+    await callHere("http://cart/cart/ann");
     await window.stop();
     await restored("cart");
     await nothingLeft();
@@ -153,7 +153,7 @@ workbench.scene("a question in the configuration that is named is asked once", a
   await window.picture("asked");
   await window.choose("cart");
   await window.state("live");
-  assert.ok(here(await call("http://cart/cart/ann")));
+  await callHere("http://cart/cart/ann");
   assert.equal(workbench.debuggees("cart").length, 1);
   await window.stop();
   await restored("cart");
