@@ -114,12 +114,18 @@ func telling(do func(context.Context) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { tell(w, do(r.Context())) }
 }
 
+// contextName is what the tests' pictures show, whatever the cluster's own name is.
+const contextName = "dev-cluster"
+
 // inNamespace writes a kubeconfig whose current context has the shop for its namespace, as people have it.
 func inNamespace(from, path string) error {
 	config, err := clientcmd.LoadFromFile(from)
 	if err != nil {
 		return err
 	}
-	config.Contexts[config.CurrentContext].Namespace = namespace
+	current := config.Contexts[config.CurrentContext]
+	delete(config.Contexts, config.CurrentContext)
+	current.Namespace = namespace
+	config.Contexts[contextName], config.CurrentContext = current, contextName
 	return clientcmd.WriteToFile(*config, path)
 }
