@@ -116,7 +116,6 @@ func (s *stage) judge() results.Fault {
 			}
 			continue
 		}
-		ours.add(kinds)
 		for kind, c := range kinds {
 			if s.excused == pinned {
 				c.excuse(s.took)
@@ -130,6 +129,7 @@ func (s *stage) judge() results.Fault {
 				}
 			}
 		}
+		ours.add(kinds) // without what is inside
 	}
 	for _, problem := range left {
 		s.t.Errorf("left behind: %s", problem)
