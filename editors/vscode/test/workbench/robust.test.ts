@@ -3,7 +3,7 @@ import * as assert from "node:assert/strict";
 import * as path from "node:path";
 import { after, before } from "node:test";
 import { call, callHere, here, nothingLeft, restored, root, until, within } from "./stage";
-import { lineOf, listens, parent, Workbench } from "./workbench";
+import { lineOf, listens, parent, type Window, Workbench } from "./workbench";
 
 const shop = path.join(root, "examples", "shop");
 
@@ -35,21 +35,21 @@ workbench.scene("kill -9 of the server: the user is told, the Service is back, a
   await nothingLeft();
 });
 
+/** What a window had is over, with its servers, and it works again. */
+async function anew(window: Window, servers: number[]): Promise<void> {
+  await restored("cart");
+  await nothingLeft();
+  await until("the former server to end", () => assert.ok(!workbench.tunnelServers().some((pid) => servers.includes(pid))));
+  await window.debugsCart();
+}
+
 workbench.scene("the window is loaded again: nothing is left in the cluster, and it can start anew", async () => {
   const window = await workbench.open(shop);
   await window.debug("Debug cart in cluster", "cart/main.go");
   await window.state("live");
   const before_ = workbench.tunnelServers();
   await window.load();
-  await restored("cart");
-  await nothingLeft();
-  await until("the former server to end", () => assert.ok(!workbench.tunnelServers().some((pid) => before_.includes(pid))));
-  await window.debug("Debug cart in cluster", "cart/main.go");
-  await window.state("live");
-  await callHere("http://cart/cart/ann");
-  await window.stop();
-  await restored("cart");
-  await nothingLeft();
+  await anew(window, before_);
 });
 
 workbench.scene("kill -9 of the extension host: nothing is left in the cluster, and it can start anew", async () => {
@@ -61,15 +61,7 @@ workbench.scene("kill -9 of the extension host: nothing is left in the cluster, 
   assert.ok(server !== undefined);
   process.kill(parent(server), "SIGKILL");
   await window.toolbar.waitFor({ state: "hidden" });
-  await restored("cart");
-  await nothingLeft();
-  await until("the former server to end", () => assert.ok(!workbench.tunnelServers().some((pid) => before_.includes(pid))));
-  await window.debug("Debug cart in cluster", "cart/main.go");
-  await window.state("live");
-  await callHere("http://cart/cart/ann");
-  await window.stop();
-  await restored("cart");
-  await nothingLeft();
+  await anew(window, before_);
 });
 
 for (const { stage, state, told } of [

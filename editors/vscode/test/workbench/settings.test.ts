@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { after, before } from "node:test";
-import { adminKubeconfig, callHere, measured, nothingLeft, operatorImage, restored, root, until, within } from "./stage";
+import { adminKubeconfig, measured, operatorImage, root, until, within } from "./stage";
 import { Workbench } from "./workbench";
 
 const shop = path.join(root, "examples", "shop");
@@ -29,12 +29,7 @@ workbench.scene("no operator in the cluster: the error's button installs it, and
     await dialog.locator(".monaco-button", { hasText: "Install" }).click();
     await window.notification(/The KubeTunnel operator .* is ready/).waitFor();
     await window.picture("no-operator-3-ready");
-    await window.debug("Debug cart in cluster", "cart/main.go");
-    await window.state("live");
-    await callHere("http://cart/cart/ann");
-    await window.stop();
-    await restored("cart");
-    await nothingLeft();
+    await window.debugsCart();
   });
 }, { own: true });
 

@@ -127,12 +127,7 @@ workbench.scene("without the right: the YAML that an admin applies is what it ta
     const yaml = await page.evaluate(() => navigator.clipboard.readText());
     assert.match(yaml, /kind: Role\n/);
     await apply(yaml);
-    await window.debug("Debug cart in cluster", "cart/main.go");
-    await window.state("live");
-    await callHere("http://cart/cart/ann");
-    await window.stop();
-    await restored("cart");
-    await nothingLeft();
+    await window.debugsCart();
   });
 });
 

@@ -5,7 +5,7 @@ import * as net from "node:net";
 import * as path from "node:path";
 import { test } from "node:test";
 import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
-import { kubeconfig, root, stageFolder, until } from "./stage";
+import { callHere, kubeconfig, nothingLeft, restored, root, stageFolder, until } from "./stage";
 
 const entry = process.env.KUBETUNNEL_CODE_SERVER ?? "";
 const vsix = process.env.KUBETUNNEL_VSIX ?? "";
@@ -313,6 +313,16 @@ export class Window {
   async stop(): Promise<void> {
     await this.page.keyboard.press("Shift+F5");
     await this.toolbar.waitFor({ state: "hidden" });
+  }
+
+  /** A session of cart from F5 to its end: it is live, calls come here, and nothing is left. */
+  async debugsCart(): Promise<void> {
+    await this.debug("Debug cart in cluster", "cart/main.go");
+    await this.state("live");
+    await callHere("http://cart/cart/ann");
+    await this.stop();
+    await restored("cart");
+    await nothingLeft();
   }
 }
 
