@@ -10,14 +10,27 @@ import dev.kubetunnel.core.Stage;
 import dev.kubetunnel.core.Words;
 import dev.kubetunnel.protocol.Protocol.SessionInfo;
 import java.util.List;
+import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.BeforeEachCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
 
-/** A developer's desk: an IDE with run configurations that start real programs, and a real cluster. */
-final class Desk {
+/** A developer's desk, for each test its own: an IDE with run configurations that start real programs, and a real cluster. */
+final class Desk implements BeforeEachCallback, AfterEachCallback {
     static final String CALL = "http://cart/cart/ann";
 
     Delegated.Type type;
     Headless ide;
     int port;
+
+    @Override
+    public void beforeEach(ExtensionContext context) throws Exception {
+        open();
+    }
+
+    @Override
+    public void afterEach(ExtensionContext context) throws Exception {
+        close();
+    }
 
     void open() throws Exception {
         Delegated.forget();

@@ -10,10 +10,9 @@ import dev.kubetunnel.core.Stage;
 import dev.kubetunnel.protocol.Protocol.SessionInfo;
 import dev.kubetunnel.protocol.Protocol.State;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /**
  * Each way in which a session ends, with a real process, by both ways to debug. That the Services are as they were, and
@@ -21,17 +20,8 @@ import org.junit.jupiter.api.Test;
  */
 @Tag("cluster")
 class EndsTest {
+    @RegisterExtension
     private final Desk desk = new Desk();
-
-    @BeforeEach
-    void open() throws Exception {
-        desk.open();
-    }
-
-    @AfterEach
-    void close() throws Exception {
-        desk.close();
-    }
 
     @Test
     void theProcessEnds() throws Exception {

@@ -14,26 +14,16 @@ import dev.kubetunnel.protocol.Protocol.SessionInfo;
 import dev.kubetunnel.protocol.Protocol.State;
 import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The Debug button, with real processes on a real cluster. */
 @Tag("cluster")
 class LaunchTest {
+    @RegisterExtension
     private final Desk desk = new Desk();
-
-    @BeforeEach
-    void open() throws Exception {
-        desk.open();
-    }
-
-    @AfterEach
-    void close() throws Exception {
-        desk.close();
-    }
 
     @Test
     void theOriginalIsNotTouchedAndStopIsTheEnd() throws Exception {
