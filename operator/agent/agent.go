@@ -63,7 +63,7 @@ func (t times) withDefaults() times {
 	set(&t.part, 100*time.Millisecond)
 	set(&t.linger, 2*time.Second)
 	set(&t.finish, 3*time.Second)
-	set(&t.forget, resetMemory)
+	set(&t.forget, control.ResetMemory)
 	return t
 }
 

@@ -5,12 +5,6 @@ import (
 	"time"
 )
 
-// resetMemory is how long Linux' connection tracking remembers a connection that was reset
-// (nf_conntrack_tcp_timeout_close). Where the reset came from the callee, a new connection
-// from the same port is taken for more of that one: it is sent to the pod that the former
-// one went to, whatever the Service selects by then.
-const resetMemory = 10 * time.Second
-
 // resets knows when a caller has last seen a reset. The zero value is ready for use.
 type resets struct {
 	mu   sync.Mutex

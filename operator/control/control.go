@@ -5,7 +5,11 @@
 // It imports engine/tunnel for keys, and neither Kubernetes nor the engine.
 package control
 
-import "github.com/kubetunnel/kubetunnel/engine/tunnel"
+import (
+	"time"
+
+	"github.com/kubetunnel/kubetunnel/engine/tunnel"
+)
 
 // Desired is the operator's word to the agent. The last one holds, also when
 // the operator is away.
@@ -49,6 +53,12 @@ type Client struct {
 	// LeaseMillis is how long the client may be away before its streams are closed.
 	LeaseMillis int64 `json:"leaseMillis"`
 }
+
+// ResetMemory is how long Linux' connection tracking remembers a connection that was reset
+// (nf_conntrack_tcp_timeout_close). Where the reset came from the callee, a new connection
+// from the same port is taken for more of that one: it is sent to the pod that the former
+// one went to, whatever the Service selects by then.
+const ResetMemory = 10 * time.Second
 
 // Observed is the agent's word to the operator, sent at each change and every
 // second while counters change.

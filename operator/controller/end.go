@@ -77,7 +77,7 @@ func (p *planner) drain() time.Duration {
 	}
 	if l := p.w.Link; l.Connected && l.Observed != nil {
 		remembered := time.Duration(l.Observed.RememberedMillis) * time.Millisecond
-		wait = max(wait, min(remembered, heard.Add(rememberedLimit).Sub(p.w.Now)))
+		wait = max(wait, min(remembered, heard.Add(control.ResetMemory).Sub(p.w.Now)))
 	}
 	return wait
 }

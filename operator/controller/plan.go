@@ -21,8 +21,6 @@ const (
 	// drainLimit bounds the wait for an agent that drains, heardLimit that for its word of it.
 	drainLimit = 5 * time.Second
 	heardLimit = time.Second
-	// rememberedLimit bounds how long an agent stays for what nodes remember.
-	rememberedLimit = 10 * time.Second
 	// forgetDelay is for the nodes to learn of a restored selector; the agent hands on
 	// to the origin until then.
 	forgetDelay = 3 * time.Second

@@ -112,7 +112,9 @@ func (k *cluster) waitStanding(address string) {
 	})
 }
 
-func TestWhatStandsByComesAndGoesWithTheSwitch(t *testing.T) {
+// readyToStandBy is a cluster whose operator lets apps stand by, with an Intercept whose agent is ready.
+func readyToStandBy(t *testing.T) (*cluster, *v1alpha1.Intercept, *playedAgent) {
+	t.Helper()
 	k := newCluster(t)
 	k.pod("cart-0", map[string]string{"app": "cart"})
 	must(t, k.Create(t.Context(), shopService(k.namespace)))
@@ -120,6 +122,11 @@ func TestWhatStandsByComesAndGoesWithTheSwitch(t *testing.T) {
 	in := k.intercept("one", nil)
 	agent := k.playAgent()
 	k.status(in, v1alpha1.StateReady)
+	return k, in, agent
+}
+
+func TestWhatStandsByComesAndGoesWithTheSwitch(t *testing.T) {
+	k, in, agent := readyToStandBy(t)
 	if s := k.standing(); s != nil {
 		t.Fatalf("before the switch there is %s", s.Name)
 	}
@@ -149,13 +156,7 @@ func TestWhatStandsByComesAndGoesWithTheSwitch(t *testing.T) {
 }
 
 func TestASessionGoesOnWithoutWhatStandsBy(t *testing.T) {
-	k := newCluster(t)
-	k.pod("cart-0", map[string]string{"app": "cart"})
-	must(t, k.Create(t.Context(), shopService(k.namespace)))
-	k.startOperator(withStandby)
-	in := k.intercept("one", nil)
-	agent := k.playAgent()
-	k.status(in, v1alpha1.StateReady)
+	k, in, agent := readyToStandBy(t)
 	quota := &corev1.ResourceQuota{
 		ObjectMeta: metav1.ObjectMeta{Namespace: k.namespace, Name: "full"},
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"count/endpointslices.discovery.k8s.io": resource.MustParse("0")}},
