@@ -43,9 +43,11 @@ lane() {
   done | sed -u "s/^/$lane | /"
 }
 
-# cause LOG: the lines that look like one; where none does, the last ones.
+# cause LOG: what failed by name, then the lines that look like its cause; where none does,
+# the last ones. What Helm tells of its course is none.
 cause() {
-  grep -E -- '--- FAIL|:: FAILED|_test\.go:[0-9]+: |DATA RACE|^panic|^fatal|[Ee]rror|✘|^not ok' "$1" | grep -v ' level=' || tail -n 5 "$1"
+  grep -E -- '--- FAIL|:: FAILED|✘|^not ok' "$1" | tail -n 6
+  grep -E -- '_test\.go:[0-9]+: |DATA RACE|^panic|^fatal|[Ee]rror' "$1" | grep -Ev ' level=|: helm: |--- FAIL' | tail -n 10 | grep . || tail -n 5 "$1"
 }
 
 # verdict: the end of the run, with the causes of what failed, in few lines.
@@ -58,7 +60,7 @@ verdict() {
   printf '\n== FAILED, after %d s\n' "$SECONDS"
   while read -r target; do
     printf '== %s, whole in %s/%s.log:\n' "$target" "$logs" "$target"
-    cause "$logs/$target.log" | tail -n 10 | cut -c1-240
+    cause "$logs/$target.log" | cut -c1-240
   done <"$failed"
   exit 1
 }

@@ -25,19 +25,21 @@ func serveBeside(ctx context.Context, config *rest.Config, health, metrics strin
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	group, ctx := errgroup.WithContext(ctx)
-	if health != nowhere {
-		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", health)
-		if err != nil {
-			return fmt.Errorf("serve health: %w", err)
-		}
-		group.Go(func() error { return serveHealth(ctx, listener) })
-	}
+	ready := func() bool { return true }
 	if metrics != nowhere {
 		server, err := newMetrics(config, metrics)
 		if err != nil {
 			return err
 		}
+		ready = func() bool { return listens(server) }
 		group.Go(func() error { return server.Start(ctx) })
+	}
+	if health != nowhere {
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", health)
+		if err != nil {
+			return fmt.Errorf("serve health: %w", err)
+		}
+		group.Go(func() error { return serveHealth(ctx, listener, ready) })
 	}
 	group.Go(func() error {
 		defer end()
@@ -49,13 +51,23 @@ func serveBeside(ctx context.Context, config *rest.Config, health, metrics strin
 	return nil
 }
 
-// serveHealth says that the process lives and can be scheduled. One that stands by is
-// ready too: it is there to take over.
-func serveHealth(ctx context.Context, listener net.Listener) error {
+// listens tells whether a server of metrics can be called: it makes two RSA keys first,
+// which may take seconds.
+func listens(server metricsserver.Server) bool {
+	at, tells := server.(interface{ GetBindAddr() string })
+	return !tells || at.GetBindAddr() != ""
+}
+
+// serveHealth says that the process lives, and that all it serves can be called. One that
+// stands by is ready too: it is there to take over.
+func serveHealth(ctx context.Context, listener net.Listener, ready func() bool) error {
 	mux := http.NewServeMux()
-	fine := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
-	mux.HandleFunc("/healthz", fine)
-	mux.HandleFunc("/readyz", fine)
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !ready() {
+			http.Error(w, "metrics are not served yet", http.StatusServiceUnavailable)
+		}
+	})
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: requestTimeout}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

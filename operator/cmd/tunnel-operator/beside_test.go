@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	authentication "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorization "k8s.io/client-go/kubernetes/typed/authorization/v1"
+	"k8s.io/client-go/rest"
 )
 
 // reviews plays the API server: token "good" is a user of that name, "poor" one who may nothing.
@@ -86,28 +88,36 @@ func TestMetricsAreForWhoMayGetThem(t *testing.T) {
 	}
 }
 
-func TestHealthIsServedWhileTheOperatorRuns(t *testing.T) {
+// freeAddress is one of loopback where nothing listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
+func codeOf(ctx context.Context, url string) (int, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err
 	}
-	err = serveBeside(t.Context(), nil, address, nowhere, func(ctx context.Context) error {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // it is self-signed
+	answer, err := client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	return answer.StatusCode, answer.Body.Close()
+}
+
+func TestHealthIsServedWhileTheOperatorRuns(t *testing.T) {
+	address := freeAddress(t)
+	err := serveBeside(t.Context(), nil, address, nowhere, func(ctx context.Context) error {
 		for _, path := range []string{"/healthz", "/readyz"} {
-			request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
-			if err != nil {
-				return err
-			}
-			answer, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
-			if err != nil {
-				return err
-			}
-			_ = answer.Body.Close()
-			if answer.StatusCode != http.StatusOK {
-				t.Errorf("%s: %s", path, answer.Status)
+			if code, err := codeOf(ctx, "http://"+address+path); err != nil || code != http.StatusOK {
+				t.Errorf("%s: %d, %v", path, code, err)
 			}
 		}
 		return nil
@@ -118,5 +128,25 @@ func TestHealthIsServedWhileTheOperatorRuns(t *testing.T) {
 	broken := errors.New("broken")
 	if err := serveBeside(t.Context(), nil, nowhere, nowhere, func(context.Context) error { return broken }); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Who waits for the operator to be ready may ask for its metrics at once.
+func TestAnOperatorIsReadyWhenItsMetricsCanBeCalled(t *testing.T) {
+	health, metrics := freeAddress(t), freeAddress(t)
+	err := serveBeside(t.Context(), &rest.Config{Host: "127.0.0.1:1"}, health, metrics, func(ctx context.Context) error {
+		for code := 0; code != http.StatusOK; {
+			var err error
+			if code, err = codeOf(ctx, "http://"+health+"/readyz"); err != nil {
+				return err
+			}
+		}
+		if code, err := codeOf(ctx, "https://"+metrics+"/metrics"); err != nil || code != http.StatusUnauthorized {
+			t.Errorf("ready, and metrics are %d, %v", code, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

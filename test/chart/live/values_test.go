@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,9 +53,7 @@ func TestWhatTheValuesSayHolds(t *testing.T) {
 	t.Run("metrics are for who may get them", func(t *testing.T) { metricsAreGuarded(ctx, t) })
 	t.Run("with nothing to inherit there is no twin", func(t *testing.T) {
 		nothing := helm.Values{"environment": false, "files": false, "identity": false}
-		if _, err := h.Upgrade(ctx, loadChart(t), values(helm.Values{"replicas": 1, "watchNamespaces": []any{shop}, "inherit": nothing})); err != nil {
-			t.Fatal(err)
-		}
+		upgradeAndReplace(ctx, t, h, values(helm.Values{"replicas": 1, "watchNamespaces": []any{shop}, "inherit": nothing}))
 		if out := runIn(ctx, t, nil, "true"); !strings.Contains(out, "do not allow to inherit") {
 			t.Errorf("who asks for it is told\n%s", out)
 		}
@@ -69,6 +68,27 @@ func TestWhatTheValuesSayHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitNothingInstalled(ctx, t)
+}
+
+// upgradeAndReplace upgrades, and waits until the operators of before are gone: Helm waits
+// for new ones to be ready, while an old one may still lead by the old values.
+func upgradeAndReplace(ctx context.Context, t *testing.T, h *helm.Client, v helm.Values) {
+	t.Helper()
+	before, err := operators(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Upgrade(ctx, loadChart(t), v); err != nil {
+		t.Fatal(err)
+	}
+	err = cluster.Wait(ctx, "the operators of before to be gone", func() (bool, error) {
+		now, err := operators(ctx)
+		old := slices.DeleteFunc(now, func(name string) bool { return !slices.Contains(before, name) })
+		return err == nil && len(old) == 0, fmt.Errorf("there are still %v, %w", old, err)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func writeSlices(namespace string) authorizationv1.ResourceAttributes {
