@@ -9,19 +9,31 @@ type KubeContext struct {
 	Current   bool   `json:"current"`
 }
 
+// ListContextsParams asks for the contexts of the kubeconfig.
+type ListContextsParams struct {
+	// Unless is the revision of a former answer, as in ListServicesParams.
+	Unless string `json:"unless,omitempty"`
+}
+
 // ListContextsResult answers cluster/contexts.
 type ListContextsResult struct {
 	Contexts []KubeContext `json:"contexts"`
+	// Revision stands for what is told here. It means something to the server alone.
+	Revision string `json:"revision,omitempty"`
 }
 
 // ListNamespacesParams asks for the namespaces of a context ("" = the current one).
 type ListNamespacesParams struct {
 	Context string `json:"context,omitempty"`
+	// Unless is the revision of a former answer, as in ListServicesParams.
+	Unless string `json:"unless,omitempty"`
 }
 
 // ListNamespacesResult answers cluster/namespaces.
 type ListNamespacesResult struct {
 	Namespaces []string `json:"namespaces"`
+	// Revision stands for what is told here. It means something to the server alone.
+	Revision string `json:"revision,omitempty"`
 }
 
 // ListServicesParams asks for the Services of one namespace ("" = the context's own).

@@ -60,9 +60,10 @@ func examples() map[string]any {
 		"nothing": protocol.Empty{},
 		"two": protocol.ListContextsResult{Contexts: []protocol.KubeContext{
 			{Name: "kind-dev", Cluster: "kind", User: "ann", Namespace: "shop", Current: true}, {Name: "prod", Cluster: "prod", User: "ann", Namespace: "default"},
-		}},
-		"all":       protocol.ListNamespacesParams{Context: "kind-dev"},
-		"some":      protocol.ListNamespacesResult{Namespaces: []string{"default", "shop"}},
+		}, Revision: "5d6c7b8a9f0e1d2c"},
+		"changed":   protocol.ListContextsParams{Unless: "41d0c3f09a8b7e65"},
+		"all":       protocol.ListNamespacesParams{Context: "kind-dev", Unless: "0a1b2c3d4e5f6071.911"},
+		"some":      protocol.ListNamespacesResult{Namespaces: []string{"default", "shop"}, Revision: "9f8e7d6c5b4a3921.914"},
 		"shop":      protocol.ListServicesParams{Context: "kind-dev", Namespace: "shop", Unless: "9f2c.812.815.790"},
 		"cart":      protocol.ListServicesResult{Services: []protocol.Service{service}, Revision: "9f2c.812.815.790"},
 		"uninstall": protocol.OperatorParams{Context: "kind-dev", WorkDoneToken: "t1"},

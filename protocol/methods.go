@@ -27,12 +27,13 @@ type Server interface {
 	//rpc:notification exit
 	Exit(ctx context.Context, params *Empty) error
 
-	// ListContexts lists the contexts of the kubeconfig.
+	// ListContexts lists the contexts of the kubeconfig. With "unless" it waits for a change of its files.
 	//
 	//rpc:request cluster/contexts
-	ListContexts(ctx context.Context, params *Empty) (*ListContextsResult, error)
+	ListContexts(ctx context.Context, params *ListContextsParams) (*ListContextsResult, error)
 
-	// ListNamespaces lists the namespaces that the user may list.
+	// ListNamespaces lists the namespaces; to a user who may not list them, the context's own. With
+	// "unless" it waits for a change.
 	//
 	//rpc:request cluster/namespaces
 	ListNamespaces(ctx context.Context, params *ListNamespacesParams) (*ListNamespacesResult, error)

@@ -20,8 +20,8 @@ type Listener interface {
 // returns when their Services are back.
 type Backend interface {
 	Capabilities() protocol.ServerCapabilities
-	Contexts(ctx context.Context) ([]protocol.KubeContext, error)
-	Namespaces(ctx context.Context, kubeContext string) ([]string, error)
+	Contexts(ctx context.Context, params *protocol.ListContextsParams) (*protocol.ListContextsResult, error)
+	Namespaces(ctx context.Context, params *protocol.ListNamespacesParams) (*protocol.ListNamespacesResult, error)
 	Services(ctx context.Context, params *protocol.ListServicesParams) (*protocol.ListServicesResult, error)
 	EndIntercept(ctx context.Context, params *protocol.EndInterceptParams) error
 	OperatorStatus(ctx context.Context, kubeContext string) (*protocol.OperatorStatusResult, error)

@@ -66,12 +66,12 @@ func (b *backend) Capabilities() protocol.ServerCapabilities {
 	return protocol.ServerCapabilities{Sandbox: protocol.SandboxInfo{Mode: "loopback"}}
 }
 
-func (b *backend) Contexts(context.Context) ([]protocol.KubeContext, error) {
-	return nil, b.called("contexts")
+func (b *backend) Contexts(_ context.Context, p *protocol.ListContextsParams) (*protocol.ListContextsResult, error) {
+	return &protocol.ListContextsResult{Revision: "3"}, b.called("contexts %s", p.Unless)
 }
 
-func (b *backend) Namespaces(_ context.Context, kubeContext string) ([]string, error) {
-	return nil, b.called("namespaces %s", kubeContext)
+func (b *backend) Namespaces(_ context.Context, p *protocol.ListNamespacesParams) (*protocol.ListNamespacesResult, error) {
+	return &protocol.ListNamespacesResult{Revision: "4"}, b.called("namespaces %s %s", p.Context, p.Unless)
 }
 
 func (b *backend) Services(_ context.Context, p *protocol.ListServicesParams) (*protocol.ListServicesResult, error) {

@@ -15,14 +15,22 @@ func list[T any](items []T) []T {
 	return items
 }
 
-func (s *server) ListContexts(ctx context.Context, _ *protocol.Empty) (*protocol.ListContextsResult, error) {
-	contexts, err := s.backend.Contexts(ctx)
-	return &protocol.ListContextsResult{Contexts: list(contexts)}, err
+func (s *server) ListContexts(ctx context.Context, p *protocol.ListContextsParams) (*protocol.ListContextsResult, error) {
+	result, err := s.backend.Contexts(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	result.Contexts = list(result.Contexts)
+	return result, nil
 }
 
 func (s *server) ListNamespaces(ctx context.Context, p *protocol.ListNamespacesParams) (*protocol.ListNamespacesResult, error) {
-	names, err := s.backend.Namespaces(ctx, p.Context)
-	return &protocol.ListNamespacesResult{Namespaces: list(names)}, err
+	result, err := s.backend.Namespaces(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	result.Namespaces = list(result.Namespaces)
+	return result, nil
 }
 
 func (s *server) ListServices(ctx context.Context, p *protocol.ListServicesParams) (*protocol.ListServicesResult, error) {

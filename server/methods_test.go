@@ -22,9 +22,9 @@ import (
 var methods = []struct {
 	method, params, call, result string
 }{
-	{gen.MethodListContexts, `{}`, "contexts", `{"contexts":[]}`},
-	{gen.MethodListContexts, `null`, "contexts", `{"contexts":[]}`},
-	{gen.MethodListNamespaces, `{"context":"c"}`, "namespaces c", `{"namespaces":[]}`},
+	{gen.MethodListContexts, `{"unless":"2"}`, "contexts 2", `{"contexts":[],"revision":"3"}`},
+	{gen.MethodListContexts, `null`, "contexts ", `{"contexts":[],"revision":"3"}`},
+	{gen.MethodListNamespaces, `{"context":"c","unless":"3"}`, "namespaces c 3", `{"namespaces":[],"revision":"4"}`},
 	{gen.MethodListServices, `{"context":"c","namespace":"n","unless":"1","unknown":1}`, "services c n 1", `{"services":[{"name":"cart","namespace":"","type":"","ports":[]}],"revision":"2"}`},
 	{gen.MethodEndIntercept, `{"service":"cart"}`, "endIntercept cart", `{}`},
 	{gen.MethodSuggestSession, `{"target":{"service":"cart"},"file":"/a.go"}`, "suggest /a.go", `{"suggestions":[]}`},

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -13,28 +14,44 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
 	"github.com/kubetunnel/kubetunnel/protocol"
 )
 
 // Namespaces lists the namespaces by name. A user who may not list them gets the context's own.
-func (c *Client) Namespaces(ctx context.Context) ([]string, error) {
+// Unless, if any, is the revision of a former list: it waits for another one.
+func (c *Client) Namespaces(ctx context.Context, unless string) (*protocol.ListNamespacesResult, error) {
+	namespaces := c.kube.CoreV1().Namespaces()
+	result := &protocol.ListNamespacesResult{}
+	var err error
+	result.Revision, err = follow(ctx, c, unless, []watched{{access{verb: "watch", resource: "namespaces"}, namespaces.Watch}}, func(ctx context.Context) (moment, error) {
+		names, version, err := c.listNamespaces(ctx)
+		result.Namespaces = names
+		return moment{sumOf(names), []string{version}}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+func (c *Client) listNamespaces(ctx context.Context) (names []string, version string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	list, err := c.kube.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
 	if apierrors.IsForbidden(err) {
-		return []string{c.namespace}, nil
+		return []string{c.namespace}, "", nil
 	}
 	if err != nil {
-		return nil, c.explain(err, access{verb: "list", resource: "namespaces"})
+		return nil, "", c.explain(err, access{verb: "list", resource: "namespaces"})
 	}
-	names := make([]string, 0, len(list.Items))
 	for i := range list.Items {
 		names = append(names, list.Items[i].Name)
 	}
 	sort.Strings(names)
-	return names, nil
+	return names, list.ResourceVersion, nil
 }
 
 // theirs are the objects that the operator has not made: an origin Service is nobody's target.
@@ -46,8 +63,8 @@ type inventory struct {
 	pods       []corev1.Pod
 	intercepts []v1alpha1.Intercept
 	user       string
-	now        time.Time // by the cluster's clock, zero when not known
-	moment     moment
+	now        time.Time              // by the cluster's clock, zero when not known
+	versions   [inventoryLists]string // "" of what the user may not list
 }
 
 // Services lists a namespace's Services with their workload and who intercepts each.
@@ -56,25 +73,52 @@ func (c *Client) Services(ctx context.Context, namespace, unless string) (*proto
 	if namespace == "" {
 		namespace = c.namespace
 	}
-	former, known := parseMoment(unless)
-	for gather := firstGather; ; gather = min(2*gather, lastGather) {
-		if known {
-			if err := c.changed(ctx, namespace, former, gather); err != nil {
-				return nil, err
-			}
-		}
+	result := &protocol.ListServicesResult{}
+	var err error
+	result.Revision, err = follow(ctx, c, unless, c.inventoryLists(namespace), func(ctx context.Context) (moment, error) {
 		inv, err := c.takeInventory(ctx, namespace)
 		if err != nil {
-			return nil, err
+			return moment{}, err
 		}
-		services := inv.describeAll()
-		now := inv.moment
-		now.told = sumOf(services)
-		if !known || now.told != former.told || c.isStale() {
-			return &protocol.ListServicesResult{Services: services, Revision: now.String()}, nil
-		}
-		former = now
+		result.Services = inv.describeAll()
+		return moment{sumOf(timeless(result.Services)), inv.versions[:]}, nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	return result, nil
+}
+
+// timeless are Services without what changes with time alone.
+func timeless(services []protocol.Service) []protocol.Service {
+	services = slices.Clone(services)
+	for i, s := range services {
+		if s.Intercept != nil {
+			intercept := *s.Intercept
+			intercept.AgeSeconds, intercept.LeaseLeftSeconds = 0, 0
+			services[i].Intercept = &intercept
+		}
+	}
+	return services
+}
+
+// The lists of an inventory.
+const (
+	ofServices = iota
+	ofPods
+	ofIntercepts
+	inventoryLists
+)
+
+func (c *Client) inventoryLists(namespace string) []watched {
+	lists := make([]watched, inventoryLists)
+	lists[ofServices] = watched{access{verb: "watch", resource: "services", namespace: namespace}, func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+		o.LabelSelector = theirs.LabelSelector
+		return c.kube.CoreV1().Services(namespace).Watch(ctx, o)
+	}}
+	lists[ofPods] = watched{access{verb: "watch", resource: "pods", namespace: namespace}, c.kube.CoreV1().Pods(namespace).Watch}
+	lists[ofIntercepts] = watched{access{verb: "watch", group: v1alpha1.GroupName, resource: "intercepts", namespace: namespace}, c.intercepts(namespace).Watch}
+	return lists
 }
 
 func (inv *inventory) describeAll() []protocol.Service {
@@ -96,7 +140,7 @@ func (c *Client) takeInventory(ctx context.Context, namespace string) (*inventor
 		if err != nil {
 			return c.explain(err, access{verb: "list", resource: "services", namespace: namespace})
 		}
-		inv.services, inv.moment.services = list.Items, list.ResourceVersion
+		inv.services, inv.versions[ofServices] = list.Items, list.ResourceVersion
 		return nil
 	})
 	group.Go(func() error {
@@ -107,7 +151,7 @@ func (c *Client) takeInventory(ctx context.Context, namespace string) (*inventor
 		if err != nil {
 			return c.explain(err, access{verb: "list", resource: "pods", namespace: namespace})
 		}
-		inv.pods, inv.moment.pods = list.Items, list.ResourceVersion
+		inv.pods, inv.versions[ofPods] = list.Items, list.ResourceVersion
 		return nil
 	})
 	group.Go(func() error {
@@ -115,7 +159,7 @@ func (c *Client) takeInventory(ctx context.Context, namespace string) (*inventor
 		if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
 			return nil
 		}
-		inv.intercepts, inv.moment.intercepts = list, version
+		inv.intercepts, inv.versions[ofIntercepts] = list, version
 		return c.explain(err, access{verb: "list", group: v1alpha1.GroupName, resource: "intercepts", namespace: namespace})
 	})
 	group.Go(func() error {

@@ -13,45 +13,62 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
-
-	"github.com/kubetunnel/kubetunnel/operator/api/v1alpha1"
-	"github.com/kubetunnel/kubetunnel/protocol"
 )
 
-// moment is a point in time of a namespace: the versions of the lists that its Services
-// are told from ("" = one that the user may not have), and a sum of what was told.
-type moment struct{ told, services, pods, intercepts string }
+// moment is a point in time of what an editor is told: a sum of it, and the versions of the
+// lists that it is told from ("" = one that the user may not have).
+type moment struct {
+	told     string
+	versions []string
+}
 
 func (m moment) String() string {
-	return strings.Join([]string{m.told, m.services, m.pods, m.intercepts}, ".")
+	return strings.Join(append([]string{m.told}, m.versions...), ".")
 }
 
 // parseMoment reads a revision; false when there is none, or it is another program's.
-func parseMoment(revision string) (m moment, ok bool) {
+func parseMoment(revision string, lists int) (m moment, ok bool) {
 	parts := strings.Split(revision, ".")
-	if len(parts) != 4 || parts[1] == "" {
+	if len(parts) != 1+lists || len(parts[0]) != sumLength {
 		return moment{}, false
 	}
-	return moment{told: parts[0], services: parts[1], pods: parts[2], intercepts: parts[3]}, true
+	return moment{told: parts[0], versions: parts[1:]}, true
 }
 
-// sumOf stands for what is told of Services, but for what changes with time alone.
-func sumOf(services []protocol.Service) string {
-	timeless := make([]protocol.Service, len(services))
-	for i, s := range services {
-		if s.Intercept != nil {
-			intercept := *s.Intercept
-			intercept.AgeSeconds, intercept.LeaseLeftSeconds = 0, 0
-			s.Intercept = &intercept
-		}
-		timeless[i] = s
-	}
-	text, err := json.Marshal(timeless)
+const sumLength = 16
+
+// sumOf stands for what is told, which is of plain structs.
+func sumOf(told any) string {
+	text, err := json.Marshal(told)
 	if err != nil {
-		return err.Error() // of plain structs: it does not happen
+		text = []byte(err.Error())
 	}
 	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:8])
+	return hex.EncodeToString(sum[:])[:sumLength]
+}
+
+// watched is a list whose changes are waited for.
+type watched struct {
+	access
+	open func(context.Context, metav1.ListOptions) (watch.Interface, error)
+}
+
+// follow takes what is to be told; when unless is the revision of a former answer, it waits
+// until there is something else. It gives the revision.
+func follow(ctx context.Context, c *Client, unless string, lists []watched, take func(context.Context) (moment, error)) (string, error) {
+	former, known := parseMoment(unless, len(lists))
+	for gather := firstGather; ; gather = min(2*gather, lastGather) {
+		if known {
+			if err := c.changed(ctx, lists, former, gather); err != nil {
+				return "", err
+			}
+		}
+		now, err := take(ctx)
+		if err != nil || !known || now.told != former.told || c.isStale() {
+			return now.String(), err
+		}
+		former = now
+	}
 }
 
 // Changes are gathered for some time, since few come alone: for longer each time that
@@ -64,35 +81,15 @@ const (
 // errChanged ends the watches of changed.
 var errChanged = errors.New("changed")
 
-// changed waits until one of the lists of a namespace may be another one than at a
-// moment, and gathers changes for so long. Its goroutines, one for each watch, end before
-// it returns.
-func (c *Client) changed(ctx context.Context, namespace string, since moment, gather time.Duration) error {
+// changed waits until one of some lists may be another one than at a moment, and gathers
+// changes for so long. Its goroutines, one for each watch, end before it returns.
+func (c *Client) changed(ctx context.Context, lists []watched, since moment, gather time.Duration) error {
 	group, watching := errgroup.WithContext(ctx)
-	follow := func(version string, a access, open func(context.Context, metav1.ListOptions) (watch.Interface, error)) {
-		if version == "" {
-			return
+	for i, list := range lists {
+		if since.versions[i] != "" {
+			group.Go(func() error { return c.awaitChange(watching, list, since.versions[i]) })
 		}
-		group.Go(func() error {
-			w, err := open(watching, metav1.ListOptions{ResourceVersion: version})
-			if err != nil {
-				return c.cantFollow(watching, err, a)
-			}
-			defer w.Stop()
-			select {
-			case <-watching.Done():
-				return watching.Err()
-			case <-w.ResultChan(): // also its end: who knows what comes after it
-				return errChanged
-			}
-		})
 	}
-	follow(since.services, access{verb: "watch", resource: "services", namespace: namespace}, func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-		o.LabelSelector = theirs.LabelSelector
-		return c.kube.CoreV1().Services(namespace).Watch(ctx, o)
-	})
-	follow(since.pods, access{verb: "watch", resource: "pods", namespace: namespace}, c.kube.CoreV1().Pods(namespace).Watch)
-	follow(since.intercepts, access{verb: "watch", group: v1alpha1.GroupName, resource: "intercepts", namespace: namespace}, c.intercepts(namespace).Watch)
 	group.Go(func() error {
 		select {
 		case <-watching.Done():
@@ -109,6 +106,21 @@ func (c *Client) changed(ctx context.Context, namespace string, since moment, ga
 		return ctx.Err()
 	case <-time.After(gather):
 		return nil
+	}
+}
+
+// awaitChange gives errChanged when a list may be another one than that of a version.
+func (c *Client) awaitChange(ctx context.Context, list watched, version string) error {
+	w, err := list.open(ctx, metav1.ListOptions{ResourceVersion: version})
+	if err != nil {
+		return c.cantFollow(ctx, err, list.access)
+	}
+	defer w.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.ResultChan(): // also its end: who knows what comes after it
+		return errChanged
 	}
 }
 

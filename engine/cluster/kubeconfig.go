@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -27,13 +28,15 @@ type Kubeconfig struct {
 
 	mu      sync.Mutex
 	clients map[string]*Client
+	// reloaded is closed when the files have changed.
+	reloaded chan struct{}
 }
 
 // NewKubeconfig reads path, or the usual places when it is "".
 func NewKubeconfig(path string) *Kubeconfig {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = path
-	return &Kubeconfig{rules: rules, clients: map[string]*Client{}}
+	return &Kubeconfig{rules: rules, clients: map[string]*Client{}, reloaded: make(chan struct{})}
 }
 
 // Files are the paths that are read, for watching them.
@@ -52,10 +55,37 @@ func (k *Kubeconfig) Reload() {
 		close(c.stale)
 	}
 	k.clients = map[string]*Client{}
+	close(k.reloaded)
+	k.reloaded = make(chan struct{})
 }
 
-// Contexts lists the contexts by name.
-func (k *Kubeconfig) Contexts() ([]protocol.KubeContext, error) {
+func (k *Kubeconfig) whenReloaded() <-chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.reloaded
+}
+
+// Contexts lists the contexts by name. Unless, if any, is the revision of a former list: it
+// waits for another one, which Reload brings.
+func (k *Kubeconfig) Contexts(ctx context.Context, unless string) (*protocol.ListContextsResult, error) {
+	for {
+		reloaded := k.whenReloaded()
+		contexts, err := k.contexts()
+		if err != nil {
+			return nil, err
+		}
+		if revision := sumOf(contexts); revision != unless {
+			return &protocol.ListContextsResult{Contexts: contexts, Revision: revision}, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-reloaded:
+		}
+	}
+}
+
+func (k *Kubeconfig) contexts() ([]protocol.KubeContext, error) {
 	raw, err := k.load()
 	if err != nil {
 		return nil, err

@@ -67,7 +67,7 @@ func DispatchServer(ctx context.Context, impl protocol.Server, method string, pa
 		}
 		return nil, impl.Exit(ctx, &p)
 	case MethodListContexts:
-		var p protocol.Empty
+		var p protocol.ListContextsParams
 		if err := decode(method, params, &p); err != nil {
 			return nil, err
 		}
@@ -206,7 +206,7 @@ func (c ServerCaller) Exit(ctx context.Context, params *protocol.Empty) error {
 }
 
 // ListContexts calls cluster/contexts.
-func (c ServerCaller) ListContexts(ctx context.Context, params *protocol.Empty) (*protocol.ListContextsResult, error) {
+func (c ServerCaller) ListContexts(ctx context.Context, params *protocol.ListContextsParams) (*protocol.ListContextsResult, error) {
 	var result protocol.ListContextsResult
 	if err := c.Conn.Call(ctx, MethodListContexts, params, &result); err != nil {
 		return nil, err

@@ -290,19 +290,31 @@ export interface KubeContext {
   current: boolean;
 }
 
+/** ListContextsParams asks for the contexts of the kubeconfig. */
+export interface ListContextsParams {
+  /** unless is the revision of a former answer, as in ListServicesParams. */
+  unless?: string;
+}
+
 /** ListContextsResult answers cluster/contexts. */
 export interface ListContextsResult {
   contexts: KubeContext[];
+  /** revision stands for what is told here. It means something to the server alone. */
+  revision?: string;
 }
 
 /** ListNamespacesParams asks for the namespaces of a context ("" = the current one). */
 export interface ListNamespacesParams {
   context?: string;
+  /** unless is the revision of a former answer, as in ListServicesParams. */
+  unless?: string;
 }
 
 /** ListNamespacesResult answers cluster/namespaces. */
 export interface ListNamespacesResult {
   namespaces: string[];
+  /** revision stands for what is told here. It means something to the server alone. */
+  revision?: string;
 }
 
 /** ListServicesParams asks for the Services of one namespace ("" = the context's own). */
@@ -696,9 +708,11 @@ export interface ServerMethods {
   "shutdown": { params: Empty; result: Empty };
   /** Exit ends the process: with code 0 after shutdown, with 1 otherwise. */
   "exit": { params: Empty; result: void };
-  /** ListContexts lists the contexts of the kubeconfig. */
-  "cluster/contexts": { params: Empty; result: ListContextsResult };
-  /** ListNamespaces lists the namespaces that the user may list. */
+  /** ListContexts lists the contexts of the kubeconfig. With "unless" it waits for a change of its files. */
+  "cluster/contexts": { params: ListContextsParams; result: ListContextsResult };
+  /**
+   * ListNamespaces lists the namespaces; to a user who may not list them, the context's own. With "unless" it waits for a change.
+   */
   "cluster/namespaces": { params: ListNamespacesParams; result: ListNamespacesResult };
   /**
    * ListServices lists the Services of a namespace with their ports, the workload behind each and who intercepts it. With "unless" it waits for a change: an editor that asks anew after each answer shows the cluster as it is.

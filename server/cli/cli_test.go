@@ -59,8 +59,8 @@ func (e *engine) called(format string, args ...any) error {
 	return e.err
 }
 
-func (e *engine) Contexts(context.Context) ([]protocol.KubeContext, error) {
-	return []protocol.KubeContext{{Name: "dev", Cluster: "kind", User: "ann", Namespace: "shop", Current: true}, {Name: "prod", Cluster: "big", User: "ann"}}, e.called("contexts")
+func (e *engine) Contexts(context.Context, *protocol.ListContextsParams) (*protocol.ListContextsResult, error) {
+	return &protocol.ListContextsResult{Contexts: []protocol.KubeContext{{Name: "dev", Cluster: "kind", User: "ann", Namespace: "shop", Current: true}, {Name: "prod", Cluster: "big", User: "ann"}}}, e.called("contexts")
 }
 
 func (e *engine) OperatorStatus(_ context.Context, kubeContext string) (*protocol.OperatorStatusResult, error) {

@@ -29,11 +29,11 @@ func (a *app) statusCommand() *cobra.Command {
 }
 
 func (a *app) status(ctx context.Context, b Backend, namespace string) error {
-	contexts, err := b.Contexts(ctx)
+	known, err := b.Contexts(ctx, &protocol.ListContextsParams{})
 	if err != nil {
 		return err
 	}
-	if err := printContexts(a.Streams.Out, contexts, a.kubeContext); err != nil {
+	if err := printContexts(a.Streams.Out, known.Contexts, a.kubeContext); err != nil {
 		return err
 	}
 	operator, err := b.OperatorStatus(ctx, a.kubeContext)

@@ -2,12 +2,16 @@ package e2e
 
 import (
 	"context"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
 	"github.com/kubetunnel/kubetunnel/server/servertest"
@@ -82,6 +86,90 @@ func TestListOfServicesTellsWhoInterceptsAsItChanges(t *testing.T) {
 	follow(false)
 	restored()
 	waitNothingLeft(ctx, t, shop)
+}
+
+func TestListOfNamespacesWaitsUntilThereIsAnother(t *testing.T) {
+	ctx := testContext(t)
+	e := openEditorOf(ctx, t, world.Kubeconfig)
+	ask := func(unless string) *protocol.ListNamespacesResult {
+		t.Helper()
+		found, err := e.Server.ListNamespaces(ctx, &protocol.ListNamespacesParams{Unless: unless})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	first := ask("")
+	if !slices.Contains(first.Namespaces, shop) || first.Revision == "" {
+		t.Fatalf("%+v", first)
+	}
+	waiting := make(chan *protocol.ListNamespacesResult, 1)
+	go func() {
+		found, _ := e.Server.ListNamespaces(ctx, &protocol.ListNamespacesParams{Unless: first.Revision})
+		waiting <- found
+	}()
+	namespaces, name := world.Kube.CoreV1().Namespaces(), shop+"-another"
+	if _, err := namespaces.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = namespaces.Delete(context.WithoutCancel(ctx), name, metav1.DeleteOptions{}) })
+	second := <-waiting
+	if second == nil || !slices.Contains(second.Namespaces, name) {
+		t.Fatalf("%+v", second)
+	}
+	if err := namespaces.Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for found := second; slices.Contains(found.Namespaces, name); {
+		found = ask(found.Revision)
+	}
+}
+
+// Who may not list namespaces has one to look at, and waits for another kubeconfig.
+func TestListsWaitForAnotherKubeconfig(t *testing.T) {
+	ctx := testContext(t)
+	config, err := clientcmd.LoadFromFile(kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	write := func(namespace string) {
+		t.Helper()
+		config.Contexts[config.CurrentContext].Namespace = namespace
+		if err := clientcmd.WriteToFile(*config, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(shop)
+	e := openEditorOf(ctx, t, path)
+	contexts, err := e.Server.ListContexts(ctx, &protocol.ListContextsParams{})
+	if err != nil || len(contexts.Contexts) != 1 || contexts.Contexts[0].Namespace != shop {
+		t.Fatalf("%+v, %v", contexts, err)
+	}
+	namespaces, err := e.Server.ListNamespaces(ctx, &protocol.ListNamespacesParams{})
+	if err != nil || (world.Own() && !slices.Equal(namespaces.Namespaces, []string{shop})) {
+		t.Fatalf("%+v, %v", namespaces, err)
+	}
+	group, asking := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		found, err := e.Server.ListContexts(asking, &protocol.ListContextsParams{Unless: contexts.Revision})
+		if err == nil && found.Contexts[0].Namespace != "elsewhere" {
+			err = fmt.Errorf("contexts are %+v", found)
+		}
+		return err
+	})
+	group.Go(func() error {
+		_, err := e.Server.ListNamespaces(asking, &protocol.ListNamespacesParams{Unless: namespaces.Revision})
+		return err
+	})
+	write("elsewhere")
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := e.Server.ListNamespaces(ctx, &protocol.ListNamespacesParams{})
+	if err != nil || (world.Own() && !slices.Equal(again.Namespaces, []string{"elsewhere"})) {
+		t.Errorf("%+v, %v", again, err)
+	}
 }
 
 type servicesAnswer struct {

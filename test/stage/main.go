@@ -12,6 +12,7 @@
 //	PUT  /denied           the developer has no right
 //	PUT  /silent           no operator runs
 //	PUT  /bare             the operator is not installed
+//	PUT  /another          there is a namespace "another"
 //	PUT  /cut              nothing passes between the cluster and here
 package main
 

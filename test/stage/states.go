@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -19,11 +20,12 @@ type state struct{ begin, end func(context.Context) error }
 // states are those that a session can't be started in, or not at once.
 func (s *stage) states() map[string]state {
 	return map[string]state{
-		"full":   {s.fill, s.empty},
-		"held":   {s.cordon(true), s.cordon(false)},
-		"denied": {s.deny, func(ctx context.Context) error { return s.cluster.Grant(ctx, namespace, user) }},
-		"silent": {s.operators(0), s.operators(1)},
-		"bare":   {s.uninstall, func(ctx context.Context) error { return s.cluster.InstallOperator(ctx, s.say) }},
+		"full":    {s.fill, s.empty},
+		"held":    {s.cordon(true), s.cordon(false)},
+		"denied":  {s.deny, func(ctx context.Context) error { return s.cluster.Grant(ctx, namespace, user) }},
+		"silent":  {s.operators(0), s.operators(1)},
+		"another": {s.addNamespace, s.removeNamespace},
+		"bare":    {s.uninstall, func(ctx context.Context) error { return s.cluster.InstallOperator(ctx, s.say) }},
 		"cut": {
 			func(ctx context.Context) error { return s.cluster.Fault(ctx, "net", "cut") },
 			func(ctx context.Context) error { return s.cluster.Fault(ctx, "net", "heal") },
@@ -50,6 +52,17 @@ func (s *stage) fill(ctx context.Context) error {
 
 func (s *stage) empty(ctx context.Context) error {
 	return s.cluster.Kube.CoreV1().ResourceQuotas(namespace).Delete(ctx, "full", metav1.DeleteOptions{})
+}
+
+const another = "another"
+
+func (s *stage) addNamespace(ctx context.Context) error {
+	_, err := s.cluster.Kube.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: another}}, metav1.CreateOptions{})
+	return err
+}
+
+func (s *stage) removeNamespace(ctx context.Context) error {
+	return s.cluster.Kube.CoreV1().Namespaces().Delete(ctx, another, metav1.DeleteOptions{})
 }
 
 // cordon keeps new pods waiting for a node.

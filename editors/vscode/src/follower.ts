@@ -1,35 +1,40 @@
-/** A namespace's Services as they are, for as long as somebody looks at them. */
+/** A list of the server's as it is, for as long as somebody looks at it. */
 import * as vscode from "vscode";
-import type { ListServicesResult, Service } from "../../../protocol/gen/protocol";
-import type { Backend } from "./backend";
-import type { NamespaceNode } from "./view";
 
-/** How long it rests after a question that failed, or that a server has answered without waiting for a change. */
+/** How long it rests after a list that the server has answered without waiting for a change, and longer each time that it could not be had. */
 const pause = 3000;
+const longestPause = 60000;
 
-export class Follower implements vscode.Disposable {
+/** A list, and what it is called: the server waits for another one when it is told that. */
+export interface Listed<T> {
+  items: T[];
+  revision?: string | undefined;
+}
+
+/** Asks the server for a list other than the one of a revision, if any. */
+export type Ask<T> = (unless: string | undefined, token?: vscode.CancellationToken) => Promise<Listed<T>>;
+
+export class Follower<T> implements vscode.Disposable {
   private waiting: vscode.CancellationTokenSource | undefined;
   /** What the last answer told, or its revision. */
   private last = "";
   private revision: string | undefined;
   /** An answer that is to be drawn. */
-  private fresh: Service[] | undefined;
+  private fresh: T[] | undefined;
 
   constructor(
-    private readonly backend: Backend,
-    private node: NamespaceNode,
-    private readonly changed: (node: NamespaceNode) => void,
+    private readonly ask: Ask<T>,
+    private readonly changed: () => void,
   ) {}
 
-  /** What is to be drawn for a node, which takes the former one's place. */
-  async services(node: NamespaceNode): Promise<Service[]> {
-    this.node = node;
+  /** What is to be drawn. */
+  async items(): Promise<T[]> {
     const { fresh } = this;
     this.fresh = undefined;
     if (fresh) return fresh;
-    const result = await this.ask();
-    this.take(result);
-    return result.services;
+    const listed = await this.ask(undefined);
+    this.take(listed);
+    return listed.items;
   }
 
   /** Waits for changes, or doesn't any more. */
@@ -43,26 +48,22 @@ export class Follower implements vscode.Disposable {
 
   private async wait(token: vscode.CancellationToken): Promise<void> {
     const over = (): boolean => token.isCancellationRequested;
-    while (!over()) {
-      const result = await this.ask(this.revision, token).catch(() => undefined); // what can't be asked for stays as it was
+    for (let failures = 0; !over(); ) {
+      const listed = await this.ask(this.revision, token).catch(() => undefined); // what can't be asked for stays as it was
       if (over()) return;
-      if (!result) this.revision = undefined; // who may list, but not watch, is told by asking again
-      if (result && this.take(result)) {
-        this.fresh = result.services;
-        this.changed(this.node);
+      failures = listed ? 0 : failures + 1;
+      if (!listed) this.revision = undefined; // who may list, but not watch, is told by asking again
+      if (listed && this.take(listed)) {
+        this.fresh = listed.items;
+        this.changed();
       }
-      if (!result?.revision) await rest(pause, token);
+      if (!listed?.revision) await rest(Math.min(pause * 2 ** Math.max(0, failures - 2), longestPause), token);
     }
   }
 
-  private ask(unless?: string, token?: vscode.CancellationToken): Promise<ListServicesResult> {
-    const { context, namespace } = this.node;
-    return this.backend.request("cluster/services", { context: context.name, namespace, ...(unless ? { unless } : {}) }, token);
-  }
-
   /** Whether an answer tells something else than the last one. */
-  private take({ services, revision }: ListServicesResult): boolean {
-    const now = revision ?? JSON.stringify(services);
+  private take({ items, revision }: Listed<T>): boolean {
+    const now = revision ?? JSON.stringify(items);
     const other = now !== this.last;
     this.last = now;
     this.revision = revision;

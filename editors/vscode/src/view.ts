@@ -4,7 +4,7 @@ import type { KubeContext, Service, SessionInfo } from "../../../protocol/gen/pr
 import type { Backend } from "./backend";
 import { ServerError } from "./servererror";
 import { shown } from "./problems";
-import { Follower } from "./follower";
+import { Follower, type Listed } from "./follower";
 import type { Sessions } from "./sessions";
 import { age, isOver, stageText, stageTimes, stageTook, stateIcons, stateWords, targetName } from "./words";
 
@@ -13,12 +13,22 @@ export type ClusterNode = { kind: "context"; context: KubeContext } | { kind: "n
 // Items have no id: VS Code refuses a second one of the same id, and asks for an item's
 // children twice when it changes while they are on their way.
 
-export type NamespaceNode = Extract<ClusterNode, { kind: "namespace" }>;
+type ContextNode = Extract<ClusterNode, { kind: "context" }>;
+type NamespaceNode = Extract<ClusterNode, { kind: "namespace" }>;
+
+/** What has children, undefined for the tree itself. */
+type Parent = ContextNode | NamespaceNode | undefined;
+
+interface Followed {
+  node: Parent;
+  children: Follower<ClusterNode>;
+}
 
 export class ClusterTree implements vscode.TreeDataProvider<ClusterNode>, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<ClusterNode | undefined>();
-  /** The namespaces that are open. */
-  private readonly open = new Map<string, Follower>();
+  /** What was opened, by key, and of this what was closed again: VS Code keeps its children, and does not ask for them again. */
+  private readonly opened = new Map<string, Followed>();
+  private readonly closed = new Set<string>();
   private visible = false;
   readonly onDidChangeTreeData = this.changed.event;
 
@@ -28,54 +38,87 @@ export class ClusterTree implements vscode.TreeDataProvider<ClusterNode>, vscode
   follow(view: vscode.TreeView<ClusterNode>): vscode.Disposable {
     const look = (): void => {
       this.visible = view.visible;
-      for (const follower of this.open.values()) follower.look(this.visible);
+      this.look();
     };
     look();
     return vscode.Disposable.from(
       view.onDidChangeVisibility(look),
       view.onDidCollapseElement(({ element }) => {
-        this.open.get(key(element))?.dispose();
-        this.open.delete(key(element));
+        if (isParent(element)) this.closed.add(keyOf(element));
+        this.look();
+      }),
+      view.onDidExpandElement(({ element }) => {
+        if (isParent(element)) this.closed.delete(keyOf(element));
+        this.look();
       }),
     );
+  }
+
+  private look(): void {
+    for (const { node, children } of this.opened.values()) {
+      const hidden = node && (this.closed.has(keyOf(node)) || this.closed.has(keyOf({ kind: "context", context: node.context })));
+      children.look(this.visible && !hidden);
+    }
   }
 
   refresh(): void {
     this.changed.fire(undefined);
   }
 
-  /** The Services of a namespace, which is followed from then on. */
-  private async services(node: NamespaceNode): Promise<Service[]> {
-    let follower = this.open.get(key(node));
-    if (!follower) {
-      follower = new Follower(this.backend, node, (at) => this.changed.fire(at));
-      this.open.set(key(node), follower);
+  private forget(which: (node: Parent) => boolean): void {
+    for (const [key, { node, children }] of this.opened) {
+      if (!which(node)) continue;
+      children.dispose();
+      this.opened.delete(key);
+      this.closed.delete(key);
     }
-    const services = await follower.services(node);
-    follower.look(this.visible);
-    return services;
+  }
+
+  /** The children of a node, which are followed from then on. Those of what is not there any more are not. */
+  private async followed(node: Parent): Promise<ClusterNode[]> {
+    const key = keyOf(node);
+    let followed = this.opened.get(key);
+    if (!followed) {
+      const at: Followed = { node, children: new Follower((unless, token) => this.ask(at.node, unless, token), () => this.changed.fire(at.node)) };
+      followed = at;
+      this.opened.set(key, followed);
+    }
+    followed.node = node; // the one that VS Code knows
+    try {
+      const nodes = await followed.children.items();
+      this.forget((other) => isGone(other, node, nodes));
+      return nodes;
+    } finally {
+      this.look();
+    }
+  }
+
+  /** Asks for the children of a node, other than those of a revision. */
+  private async ask(node: Parent, unless: string | undefined, token?: vscode.CancellationToken): Promise<Listed<ClusterNode>> {
+    const other = unless ? { unless } : {};
+    if (!node) {
+      const { contexts, revision } = await this.backend.request("cluster/contexts", other, token);
+      return { items: contexts.sort((a, b) => Number(b.current) - Number(a.current)).map((context) => ({ kind: "context", context })), revision };
+    }
+    if (node.kind === "context") {
+      const { context } = node;
+      const { namespaces, revision } = await this.backend.request("cluster/namespaces", { context: context.name, ...other }, token);
+      const own = context.namespace;
+      return { items: namespaces.sort((a, b) => Number(b === own) - Number(a === own)).map((namespace) => ({ kind: "namespace", context, namespace })), revision };
+    }
+    const { context, namespace } = node;
+    const { services, revision } = await this.backend.request("cluster/services", { context: context.name, namespace, ...other }, token);
+    const items: ClusterNode[] = services.map((service) => ({ kind: "service", context, service }));
+    return { items: items.length > 0 ? items : [{ kind: "problem", text: "no Services" }], revision };
   }
 
   async getChildren(node?: ClusterNode): Promise<ClusterNode[]> {
+    if (node && !isParent(node)) return [];
     try {
-      if (!node) {
-        const { contexts } = await this.backend.request("cluster/contexts", {});
-        return contexts.sort((a, b) => Number(b.current) - Number(a.current)).map((context) => ({ kind: "context", context }));
-      }
-      if (node.kind === "context") {
-        const { namespaces } = await this.backend.request("cluster/namespaces", { context: node.context.name });
-        const own = node.context.namespace;
-        return namespaces.sort((a, b) => Number(b === own) - Number(a === own)).map((namespace) => ({ kind: "namespace", context: node.context, namespace }));
-      }
-      if (node.kind === "namespace") {
-        const services = await this.services(node);
-        if (services.length === 0) return [{ kind: "problem", text: "no Services" }];
-        return services.map((service) => ({ kind: "service", context: node.context, service }));
-      }
+      return await this.followed(node);
     } catch (error) {
       return [{ kind: "problem", text: error instanceof ServerError ? shown({ code: error.code, message: error.message }) : String(error) }];
     }
-    return [];
   }
 
   getTreeItem(node: ClusterNode): vscode.TreeItem {
@@ -96,13 +139,25 @@ export class ClusterTree implements vscode.TreeDataProvider<ClusterNode>, vscode
   }
 
   dispose(): void {
-    for (const follower of this.open.values()) follower.dispose();
+    this.forget(() => true);
     this.changed.dispose();
   }
 }
 
-function key(node: ClusterNode): string {
-  return node.kind === "namespace" ? `${node.context.name}/${node.namespace}` : node.kind;
+function isParent(node: ClusterNode): node is ContextNode | NamespaceNode {
+  return node.kind === "context" || node.kind === "namespace";
+}
+
+function keyOf(node: Parent): string {
+  if (!node) return "";
+  return JSON.stringify(node.kind === "context" ? [node.context.name] : [node.context.name, node.namespace]);
+}
+
+/** Whether a node has gone, with all below it: it is not among a parent's children any more. */
+function isGone(node: Parent, parent: Parent, children: ClusterNode[]): boolean {
+  if (!node) return false;
+  if (!parent) return !children.some((child) => child.kind === "context" && child.context.name === node.context.name);
+  return parent.kind === "context" && node.kind === "namespace" && node.context.name === parent.context.name && !children.some((child) => isParent(child) && keyOf(child) === keyOf(node));
 }
 
 function contextItem(context: KubeContext): vscode.TreeItem {

@@ -57,16 +57,16 @@ func (b *backend) Capabilities() protocol.ServerCapabilities {
 	return protocol.ServerCapabilities{Adapters: debug.Adapters(), Sandbox: sandboxInfo(sandbox.Describe(ctx, askedMode()))}
 }
 
-func (b *backend) Contexts(context.Context) ([]protocol.KubeContext, error) {
-	return b.kubeconfig.Contexts()
+func (b *backend) Contexts(ctx context.Context, p *protocol.ListContextsParams) (*protocol.ListContextsResult, error) {
+	return b.kubeconfig.Contexts(ctx, p.Unless)
 }
 
-func (b *backend) Namespaces(ctx context.Context, kubeContext string) ([]string, error) {
-	client, err := b.kubeconfig.Connect(kubeContext)
+func (b *backend) Namespaces(ctx context.Context, p *protocol.ListNamespacesParams) (*protocol.ListNamespacesResult, error) {
+	client, err := b.kubeconfig.Connect(p.Context)
 	if err != nil {
 		return nil, err
 	}
-	return client.Namespaces(ctx)
+	return client.Namespaces(ctx, p.Unless)
 }
 
 func (b *backend) Services(ctx context.Context, p *protocol.ListServicesParams) (*protocol.ListServicesResult, error) {

@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { after, before } from "node:test";
+import type { Locator } from "playwright-core";
 import { adminKubeconfig, measured, operatorImage, root, until, within } from "./stage";
 import { Workbench } from "./workbench";
 
@@ -44,6 +45,43 @@ workbench.scene("a tunnel-server of another version: that is told", async () => 
   await window.notification("names a tunnel-server 0.0.1; this extension comes with").waitFor();
   await window.picture("other-version");
   await window.page.locator('[role=treeitem][aria-label^="Service cart"]').waitFor();
+});
+
+workbench.scene("the view is live: namespaces and contexts come and go as they do in the cluster and in the kubeconfig", async () => {
+  const folder = path.join(workbench.folder, "live");
+  const kubeconfig = path.join(folder, "kubeconfig");
+  fs.mkdirSync(path.join(folder, ".vscode"), { recursive: true });
+  fs.copyFileSync(adminKubeconfig, kubeconfig);
+  fs.writeFileSync(path.join(folder, ".vscode", "settings.json"), JSON.stringify({ "kubetunnel.kubeconfig": kubeconfig }));
+  const window = await workbench.open(folder);
+  const row = (name: string): Locator => window.page.locator(`[role=treeitem][aria-label^="${name}"]`);
+  await window.command("KubeTunnel: Focus on Cluster View");
+  await row("Service cart").waitFor();
+  await within("another", async () => {
+    await row("Namespace another").waitFor();
+    await row("Service cart").waitFor();
+    await window.picture("view-3-another-namespace");
+  });
+  await row("Namespace another").waitFor({ state: "detached" });
+
+  // What is closed meanwhile is as it is when it is opened again.
+  const context = row("Context dev-cluster");
+  await context.click();
+  await row("Service cart").waitFor({ state: "detached" });
+  await within("another", async () => {
+    await context.click();
+    await row("Namespace another").waitFor();
+  });
+
+  const one = fs.readFileSync(kubeconfig, "utf8");
+  const [, entry] = /^contexts:\n(- context:\n(?: {2}.*\n)*)/m.exec(one) ?? [];
+  assert.ok(entry, one);
+  fs.writeFileSync(kubeconfig, one.replace(entry, entry + entry.replace("name: dev-cluster", "name: second")));
+  await row("Context second").waitFor();
+  await window.picture("view-4-second-context");
+  fs.writeFileSync(kubeconfig, one);
+  await row("Context second").waitFor({ state: "detached" });
+  await row("Service cart").waitFor();
 });
 
 workbench.scene("what the extension costs at the start of a window", async () => {

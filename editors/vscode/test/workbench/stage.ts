@@ -56,7 +56,7 @@ export function callHere(url: string): Promise<{ servedBy: string }> {
 }
 
 /** What a cluster can be like: no room for an agent, no node for it, no right for the user, no operator that runs, none installed, no network. */
-export type State = "full" | "held" | "denied" | "silent" | "bare" | "cut";
+export type State = "full" | "held" | "denied" | "silent" | "bare" | "cut" | "another";
 
 /** Plays while the cluster is in a state. */
 export async function within(state: State, play: () => Promise<void>): Promise<void> {

@@ -319,19 +319,31 @@ public final class Protocol {
         public boolean current;
     }
 
+    /** ListContextsParams asks for the contexts of the kubeconfig. */
+    public static final class ListContextsParams {
+        /** unless is the revision of a former answer, as in ListServicesParams. */
+        public String unless;
+    }
+
     /** ListContextsResult answers cluster/contexts. */
     public static final class ListContextsResult {
         public List<KubeContext> contexts;
+        /** revision stands for what is told here. It means something to the server alone. */
+        public String revision;
     }
 
     /** ListNamespacesParams asks for the namespaces of a context ("" = the current one). */
     public static final class ListNamespacesParams {
         public String context;
+        /** unless is the revision of a former answer, as in ListServicesParams. */
+        public String unless;
     }
 
     /** ListNamespacesResult answers cluster/namespaces. */
     public static final class ListNamespacesResult {
         public List<String> namespaces;
+        /** revision stands for what is told here. It means something to the server alone. */
+        public String revision;
     }
 
     /** ListServicesParams asks for the Services of one namespace ("" = the context's own). */

@@ -26,11 +26,13 @@ public interface Server {
     @JsonNotification("exit")
     void exit(Empty params);
 
-    /** Lists the contexts of the kubeconfig. */
+    /** Lists the contexts of the kubeconfig. With "unless" it waits for a change of its files. */
     @JsonRequest("cluster/contexts")
-    CompletableFuture<ListContextsResult> listContexts(Empty params);
+    CompletableFuture<ListContextsResult> listContexts(ListContextsParams params);
 
-    /** Lists the namespaces that the user may list. */
+    /**
+     * Lists the namespaces; to a user who may not list them, the context's own. With "unless" it waits for a change.
+     */
     @JsonRequest("cluster/namespaces")
     CompletableFuture<ListNamespacesResult> listNamespaces(ListNamespacesParams params);
 

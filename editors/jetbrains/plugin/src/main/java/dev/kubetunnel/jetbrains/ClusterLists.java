@@ -3,8 +3,8 @@ package dev.kubetunnel.jetbrains;
 import dev.kubetunnel.core.Await;
 import dev.kubetunnel.core.Connection;
 import dev.kubetunnel.core.Failure;
-import dev.kubetunnel.protocol.Protocol.Empty;
 import dev.kubetunnel.protocol.Protocol.KubeContext;
+import dev.kubetunnel.protocol.Protocol.ListContextsParams;
 import dev.kubetunnel.protocol.Protocol.ListNamespacesParams;
 import dev.kubetunnel.protocol.Protocol.ListServicesParams;
 import dev.kubetunnel.protocol.Protocol.Service;
@@ -24,7 +24,7 @@ final class ClusterLists {
 
     List<KubeContext> contexts() throws Failure {
         Connection connection = kubetunnel.connection(cancelled);
-        return get(connection, connection.server().listContexts(new Empty())).contexts;
+        return get(connection, connection.server().listContexts(new ListContextsParams())).contexts;
     }
 
     List<String> namespaces(String context) throws Failure {
