@@ -25,6 +25,11 @@ const (
 // startInside says how a program gets where it can be attached to.
 const startInside = "start it in the session: tunnel-server exec -- PROGRAM"
 
+// notMoved says what to do instead of attaching to a process of the workstation.
+func notMoved(command string, port int) string {
+	return fmt.Sprintf("a running process can't be moved into a session: use \"launch\", so that the program is started with the pod's environment and network; or start it by tunnel-server run --service NAME --expose %d -- %s, and attach to 127.0.0.1:%d by a configuration without a target", port, command, port)
+}
+
 // insideHosts are names of where a debug server inside the sandbox may be said to listen.
 var insideHosts = []string{"", "localhost", "127.0.0.1", "::1", "0.0.0.0", "::"}
 

@@ -2,8 +2,14 @@ package debug
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
 )
@@ -32,7 +38,7 @@ func debugpyAdapter() *adapter {
 }
 
 func resolveDebugpy(c *config) {
-	c.list("args")
+	optionList(c, "args")
 	for _, field := range []string{"stopOnEntry", "justMyCode", "subProcess", "noDebug", "redirectOutput"} {
 		c.flag(field)
 	}
@@ -61,6 +67,12 @@ func resolveDebugpy(c *config) {
 			if _, err := exec.LookPath(args[0]); err != nil {
 				c.bad(field, "there is no interpreter %s: %v", args[0], cause(err))
 			}
+		}
+	}
+	// The Python extension names this one where nobody has, and goes on without it.
+	if c.text("envFile") != "" && filepath.Base(c.text("envFile")) == ".env" {
+		if _, err := os.Stat(c.path("envFile", "")); errors.Is(err, fs.ErrNotExist) {
+			delete(c.values, "envFile")
 		}
 	}
 	envFiles(c)
@@ -112,8 +124,11 @@ func resolveDebugpyAttach(c *config) {
 	case c.has("connect"):
 		at, err := debugpyAddress(c)
 		if err != nil {
-			c.bad("connect", "must be {\"host\": \"127.0.0.1\", \"port\": 5678}, not %s", kindOf(c.values["connect"]))
+			c.bad("connect", "must be {\"host\": \"127.0.0.1\", \"port\": 5678}: %v", err)
 			return
+		}
+		if changed, err := setMember(c.values["connect"], "port", number(at.Port)); err == nil {
+			c.values["connect"] = changed
 		}
 		checkServer(c, "connect", at.Host, at.Port)
 	}
@@ -124,10 +139,20 @@ type debugServerAddress struct {
 	Port int
 }
 
+// debugpyAddress reads "connect", whose port may be a number in a string.
 func debugpyAddress(c *config) (debugServerAddress, error) {
-	var at debugServerAddress
-	err := json.Unmarshal(c.values["connect"], &at)
-	return at, err
+	var written struct {
+		Host string
+		Port json.RawMessage
+	}
+	if err := json.Unmarshal(c.values["connect"], &written); err != nil {
+		return debugServerAddress{}, err
+	}
+	port, err := strconv.Atoi(strings.Trim(string(written.Port), `"`))
+	if err != nil {
+		return debugServerAddress{}, fmt.Errorf("%s is not a port", kindOf(written.Port))
+	}
+	return debugServerAddress{written.Host, port}, nil
 }
 
 // debugpyServer is the port of a debugpy --listen.

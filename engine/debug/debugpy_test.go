@@ -136,13 +136,15 @@ func TestMistakesInAPythonConfigurationAreToldByTheirField(t *testing.T) {
 		`{"type":"debugpy","program":"a.py","module":"flask"}`:              "launch.program",
 		`{"type":"debugpy","request":"attach","processId":true}`:            "launch.processId",
 		`{"type":"debugpy","program":"a.py","pathMappings":7}`:              "launch.pathMappings",
-		`{"type":"debugpy","program":"a.py","args":"x"}`:                    "launch.args",
+		`{"type":"debugpy","program":"a.py","args":{}}`:                     "launch.args",
+		`{"type":"debugpy","program":"a.py","args":"'x"}`:                   "launch.args",
+		`{"type":"debugpy","request":"attach","connect":{"port":"x"}}`:      "launch.connect",
 		`{"type":"debugpy","program":"a.py","console":"x"}`:                 "launch.console",
 		`{"type":"debugpy","program":"a.py","sudo":true}`:                   "launch.sudo",
 		`{"type":"debugpy","program":"a.py","python":"/none/python"}`:       "launch.python",
 		`{"type":"debugpy","program":"a.py","env":{"A":[1]}}`:               "launch.env",
 		`{"type":"debugpy","program":"${command:pickScript}"}`:              "launch.program",
-		`{"type":"debugpy","program":"a.py","envFile":"/none/.env"}`:        "launch.envFile",
+		`{"type":"debugpy","program":"a.py","envFile":"/none/dev.env"}`:     "launch.envFile",
 		`{"type":"debugpy","program":"a.py","python":"python3","cwd":true}`: "launch.cwd",
 	} {
 		result, err := Resolve(protocol.Target{Service: "cart"}, json.RawMessage(launch), ResolveOptions{Folder: folder})

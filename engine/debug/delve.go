@@ -94,10 +94,7 @@ func delveServer(c *config) int {
 }
 
 func checkDelveFields(c *config) {
-	if c.has("args") && strings.HasPrefix(strings.TrimSpace(string(c.values["args"])), `"`) {
-		c.set("args", strings.Fields(c.text("args")))
-	}
-	c.list("args")
+	optionList(c, "args")
 	c.list("dlvFlags")
 	c.flag("stopOnEntry")
 	c.flag("noDebug")

@@ -34,7 +34,7 @@ func resolveJava(c *config) {
 	if c.text("request") == "attach" {
 		inner := c.inner()
 		if inner == nil {
-			c.bad("request", "a running process can't be moved into a session: use \"launch\", so that the program is started with the pod's environment and network")
+			c.bad("request", "%s", notMoved("java -agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=127.0.0.1:5005 …", 5005))
 			return
 		}
 		checkEnv(inner, "env")
@@ -149,7 +149,7 @@ func findJava(c *config, env []string) ([]string, *protocol.Error) {
 		return []string{path}, nil
 	}
 	return nil, protocol.Errorf(protocol.CodeAdapterMissing, "Java is neither in JAVA_HOME nor in PATH").
-		WithFix(protocol.Fix{Title: "Install a JDK, or name its java by \"javaExec\"", Command: "apt-get install default-jdk-headless"})
+		WithFix(install("a JDK, or name its java by \"javaExec\"", "apt-get install default-jdk-headless", "brew install openjdk", "winget install Microsoft.OpenJDK.21"))
 }
 
 // ofJavaLaunch are the members that only a launch has.

@@ -154,9 +154,7 @@ func environmentList(c *config) {
 }
 
 func translateCodeLLDB(c *config) {
-	if c.has("args") && strings.HasPrefix(strings.TrimSpace(string(c.values["args"])), `"`) {
-		c.set("args", strings.Fields(c.text("args")))
-	}
+	optionList(c, "args")
 	switch terminal := c.text("terminal"); terminal {
 	case "", "console":
 	case "integrated", "external":

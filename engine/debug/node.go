@@ -25,14 +25,17 @@ func nodeAdapter() *adapter {
 
 func resolveNode(c *config) {
 	if c.text("request") == "attach" {
-		c.bad("request", "a running process can't be moved into a session: use \"launch\", so that the program is started with the pod's environment and network")
+		c.bad("request", "%s", notMoved("node --inspect=127.0.0.1:9229 server.js", 9229))
 		return
 	}
 	if c.has("attachSimplePort") {
 		c.bad("attachSimplePort", "the program listens inside the session, where this port is another one: leave it out")
 	}
-	c.list("args")
+	if _, err := options(c, "args"); err != nil { // a string is js-debug's to read
+		c.bad("args", "%v", err)
+	}
 	c.list("runtimeArgs")
+	envFiles(c)
 	runtime := c.text("runtimeExecutable")
 	if !c.has("program") && runtime == "" {
 		c.bad("program", "is missing: write the script to debug, such as \"${workspaceFolder}/server.js\", or a \"runtimeExecutable\" such as npm with \"runtimeArgs\"")

@@ -70,7 +70,8 @@ func TestMistakesInANodeConfigurationAreToldByTheirField(t *testing.T) {
 		`{"type":"node"}`: "launch.program",
 		`{"type":"node","request":"attach","port":9229}`:                 "launch.request",
 		`{"type":"node","program":"/a.js","attachSimplePort":9229}`:      "launch.attachSimplePort",
-		`{"type":"node","program":"/a.js","args":"x"}`:                   "launch.args",
+		`{"type":"node","program":"/a.js","args":{}}`:                    "launch.args",
+		`{"type":"node","program":"/a.js","envFile":"/none/.env"}`:       "launch.envFile",
 		`{"type":"node","program":"/a.js","runtimeArgs":{}}`:             "launch.runtimeArgs",
 		`{"type":"node","program":"/a.js","cwd":"${command:askFolder}"}`: "launch.cwd",
 	} {

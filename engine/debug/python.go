@@ -69,11 +69,7 @@ func words(c *config, field string) []string {
 // none, of the one that comes with an editor's extension; nil when there is none.
 func debugpyOf(interpreter, env []string) []string {
 	const question = `import importlib.util,sys; sys.exit(0 if importlib.util.find_spec("debugpy.adapter") else 1)`
-	ctx, cancel := context.WithTimeout(context.Background(), pythonTime)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, interpreter[0], append(slices.Clone(interpreter[1:]), "-c", question)...) //nolint:gosec // the user's own interpreter
-	cmd.Env, cmd.WaitDelay = env, time.Second
-	if cmd.Run() == nil {
+	if pythonSays(interpreter, env, question) {
 		return append(slices.Clone(interpreter), "-m", "debugpy.adapter")
 	}
 	if path := bundledDebugpy(); path != "" {
@@ -112,7 +108,32 @@ func noPython() *protocol.Error {
 
 func noDebugpy(interpreter []string) *protocol.Error {
 	return protocol.Errorf(protocol.CodeAdapterMissing, "the Python debugger debugpy is not installed for %s", strings.Join(interpreter, " ")).
-		WithFix(protocol.Fix{Title: "Install debugpy", Command: strings.Join(interpreter, " ") + " -m pip install debugpy"})
+		WithFix(debugpyInstall(interpreter))
+}
+
+// debugpyInstall gets debugpy. A system's own interpreter takes no packages by pip (PEP 668).
+func debugpyInstall(interpreter []string) protocol.Fix {
+	const question = `import os,sys,sysconfig; sys.exit(0 if sys.prefix==sys.base_prefix and os.path.exists(os.path.join(sysconfig.get_path("stdlib"),"EXTERNALLY-MANAGED")) else 1)`
+	fix := protocol.Fix{Title: "Install debugpy", Command: strings.Join(interpreter, " ") + " -m pip install debugpy"}
+	if !pythonSays(interpreter, nil, question) {
+		return fix
+	}
+	if path, err := exec.LookPath(interpreter[0]); err == nil && runtime.GOOS == "linux" && filepath.Dir(path) == "/usr/bin" {
+		fix.Command = "apt-get install python3-debugpy"
+		return fix
+	}
+	fix.Title = "Install debugpy into a virtual environment of the workspace, which is found there"
+	fix.Command = strings.Join(interpreter, " ") + " -m venv .venv && .venv/bin/python -m pip install debugpy"
+	return fix
+}
+
+// pythonSays tells whether a script ends with 0.
+func pythonSays(interpreter, env []string, script string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), pythonTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, interpreter[0], append(slices.Clone(interpreter[1:]), "-c", script)...) //nolint:gosec // the user's own interpreter
+	cmd.Env, cmd.WaitDelay = env, time.Second
+	return cmd.Run() == nil
 }
 
 // rawObject reads an object's members, nil when it is none.

@@ -127,14 +127,15 @@ func checkEnv(c *config, field string) {
 		return
 	}
 	var list []string
-	if c.text("adapterEnv") == string(envList) && json.Unmarshal(c.values[field], &list) == nil {
+	if json.Unmarshal(c.values[field], &list) == nil {
+		checkEnvList(c, field, list)
 		return
 	}
 	var values map[string]any
 	decoder := json.NewDecoder(strings.NewReader(string(c.values[field])))
 	decoder.UseNumber()
 	if err := decoder.Decode(&values); err != nil {
-		c.bad(field, "must be an object of strings, such as {\"NAME\": \"value\"}, not %s", kindOf(c.values[field]))
+		c.bad(field, "must be an object of strings, such as {\"NAME\": \"value\"}, or a list such as [\"NAME=value\"], not %s", kindOf(c.values[field]))
 		return
 	}
 	for name, value := range values {
@@ -148,4 +149,21 @@ func checkEnv(c *config, field string) {
 		}
 	}
 	c.set(field, values)
+}
+
+// checkEnvList takes the form of a list, as lldb-vscode has it, for the other one, which can
+// also unset; an adapter that is named by its command may want the list.
+func checkEnvList(c *config, field string, list []string) {
+	for _, entry := range list {
+		if name, _, ok := strings.Cut(entry, "="); !ok || name == "" {
+			c.bad(field, "%q is not NAME=value", entry)
+			return
+		}
+	}
+	if c.text("adapterEnv") == string(envList) {
+		return
+	}
+	env := variables{}
+	env.add(list, nil)
+	c.set(field, env)
 }

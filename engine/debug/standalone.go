@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"time"
+
+	"github.com/google/go-dap"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
 )
@@ -42,9 +45,10 @@ type standalone struct {
 	StandaloneOptions
 	editor     *port
 	entry      *adapter
-	spoken     string          // the name by which it was found
-	greeter    *greeter        // nil before initialize, and once the session's own adapter is there
-	greeting   json.RawMessage // the arguments of initialize
+	spoken     string                     // the name by which it was found
+	greeter    *greeter                   // nil before initialize, and once the session's own adapter is there
+	greeting   json.RawMessage            // the arguments of initialize
+	told       map[string]json.RawMessage // the capabilities that were answered
 	launch     *message
 	held       []*message
 	launchArgs json.RawMessage
@@ -151,6 +155,12 @@ func (s *standalone) initialize(ctx context.Context, m *message) error {
 	c := &config{values: map[string]json.RawMessage{}, folder: s.Folder}
 	s.nameCommand(c)
 	g, err := startGreeter(ctx, s.entry, c)
+	if isMissing(err) && name != commandType {
+		// The launch may name where it is. What it can do, the editor is told then.
+		s.told = map[string]json.RawMessage{}
+		s.editor.send(&dap.InitializeResponse{Response: newResponse(m)})
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -159,8 +169,32 @@ func (s *standalone) initialize(ctx context.Context, m *message) error {
 		return errors.Join(err, g.close())
 	}
 	s.greeter = g
+	answer.body(&s.told)
 	s.editor.pass(answer, map[string]json.RawMessage{"request_seq": number(m.seq)})
 	return nil
+}
+
+// isMissing tells whether an adapter was not found.
+func isMissing(err error) bool {
+	var missing *protocol.Error
+	return errors.As(err, &missing) && missing.Code == protocol.CodeAdapterMissing
+}
+
+// tellCapabilities tells what the session's adapter can do, where that is something else
+// than the greeter said: it may be of another version, by what the launch names.
+func (s *standalone) tellCapabilities(answer *message) {
+	var can map[string]json.RawMessage
+	answer.body(&can)
+	if maps.EqualFunc(can, s.told, func(a, b json.RawMessage) bool { return string(a) == string(b) }) {
+		return
+	}
+	changed := maps.Clone(can)
+	for name := range s.told {
+		if _, there := can[name]; !there {
+			changed[name] = json.RawMessage("false")
+		}
+	}
+	s.editor.send(map[string]any{"type": "event", "event": "capabilities", "body": map[string]any{"capabilities": changed}})
 }
 
 // greetAdapter sends initialize and waits for the answer; other messages go to pass.
@@ -386,6 +420,7 @@ func (s *standalone) meet(ctx context.Context, endpoint *protocol.Endpoint) (*gr
 // proxy passes everything on between the editor and the session's debugger.
 func (s *standalone) proxy(ctx context.Context, inner *greeted) error {
 	s.endGreeter()
+	s.tellCapabilities(inner.answer)
 	launch, err := s.launch.replaced("arguments", s.launchArgs)
 	if err != nil {
 		inner.port.close()

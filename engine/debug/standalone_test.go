@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -229,6 +230,45 @@ func TestStandaloneEndsTheSessionBeforeTheEditorIsTold(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// Where the adapter is, a launch may name: an editor asks what it can do before that.
+func TestStandaloneTakesAnAdapterFromWhereTheLaunchSays(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	path := filepath.Join(folder, "theirs")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\nexec /usr/bin/env "+helperVariable+"=plain "+self+"\n"), 0o700); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", folder) // there is no lldb-dap
+	e, result := pipes(t, StandaloneOptions{
+		Adapter: "lldb-dap", Target: &protocol.Target{Service: "cart"},
+		Start: func(_ context.Context, _ protocol.Target, launch json.RawMessage, _ func(string)) (*protocol.Endpoint, error) {
+			if err := CheckLaunch(launch, folder); err != nil {
+				return nil, err
+			}
+			return newSession(t, string(launch), newFakeHost(), nil).Endpoint(), nil
+		},
+	})
+	if m := e.initialize(); strings.Contains(string(m.raw), "supportsFuture") {
+		t.Errorf("it can do what it is not known to: %s", m.raw)
+	}
+	if m := e.answer(e.request("threads", nil)); m.success {
+		t.Errorf("threads before launch: %s", m.raw)
+	}
+	launch := map[string]any{"program": self, "lldbDapPath": path}
+	e.call("launch", launch)
+	if told := e.event("capabilities"); !strings.Contains(string(told.raw), `"supportsFuture"`) {
+		t.Errorf("told: %s", told.raw)
+	}
+	e.call("disconnect", nil)
+	e.waitClosed()
+	if err := <-result; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -27,6 +27,17 @@ func options(c *config, field string) ([]string, error) {
 	}
 }
 
+// optionList makes a list of a field of a program's options.
+func optionList(c *config, field string) {
+	list, err := options(c, field)
+	switch {
+	case err != nil:
+		c.bad(field, "%v", err)
+	case list != nil:
+		c.set(field, list)
+	}
+}
+
 // splitWords takes a line apart at its blanks. Single quotes keep all between them as it
 // is, double quotes all but a backslash's quote or backslash.
 func splitWords(line string) (words []string, err error) {

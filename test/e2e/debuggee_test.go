@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -84,23 +85,27 @@ func (d debuggee) start(ctx context.Context, t *testing.T, e *servertest.Editor,
 	port := freePort(ctx, t)
 	s := &debugged{debuggee: d, id: id, listen: listenOn(port)}
 	s.path, s.line = breakpointIn(t, filepath.Join(world.Root, d.source))
-	configuration := d.launch(ctx, t, s.path)
-	env := map[string]string{"LISTEN": s.listen}
-	if d.port != "" {
-		env[d.port] = strconv.Itoa(port)
-	}
-	if own, ok := configuration["env"].(map[string]string); ok {
-		for name, value := range own {
-			env[name] = value
-		}
-	}
-	configuration["request"], configuration["env"] = or(request(configuration), "launch"), env
 	var err error
-	if s.launched, err = json.Marshal(configuration); err != nil {
+	if s.launched, err = json.Marshal(d.configuration(ctx, t, s.path, port)); err != nil {
 		t.Fatal(err)
 	}
 	s.launch(ctx, t, e, protocol.Target{Namespace: shop, Service: d.stoodIn(), LocalPort: port})
 	return s
+}
+
+// configuration is its launch configuration, of which it hears where to listen.
+func (d debuggee) configuration(ctx context.Context, t *testing.T, source string, port int) map[string]any {
+	t.Helper()
+	configuration := d.launch(ctx, t, source)
+	env := map[string]string{"LISTEN": listenOn(port)}
+	if d.port != "" {
+		env[d.port] = strconv.Itoa(port)
+	}
+	if own, ok := configuration["env"].(map[string]string); ok {
+		maps.Copy(env, own)
+	}
+	configuration["request"], configuration["env"] = or(request(configuration), "launch"), env
+	return configuration
 }
 
 // launch starts the session as an editor does: with what its configuration comes to.

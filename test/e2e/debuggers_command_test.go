@@ -10,6 +10,54 @@ import (
 	"github.com/kubetunnel/kubetunnel/test/cluster"
 )
 
+// An editor that speaks DAP alone begins another tunnel-server for each process that the
+// debugger asks it to debug.
+func TestDebuggersOfDAPEditorsFollowTheChildren(t *testing.T) {
+	for name, adapter := range map[string]string{
+		"js-debug, Express in TypeScript":  "node",
+		"debugpy, Flask with its reloader": "python",
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := debuggees[name]
+			d.open(t)
+			ctx := testContext(t)
+			restored := remember(ctx, t, shop, d.stoodIn())
+			s := &debugged{debuggee: d, id: name}
+			s.path, s.line = breakpointIn(t, filepath.Join(world.Root, d.source))
+			begin := func() (*servertest.Debugger, error) {
+				cmd := exec.Command(world.Server, "--kubeconfig", kubeconfig, "dap", "--adapter", adapter, "--stdio") //nolint:gosec // our own
+				cmd.Stderr = cluster.Lines(func(s string) { t.Log(s) })
+				return servertest.StartDAP(cmd)
+			}
+			s.family = newFamily(ctx, t, s)
+			s.family.dial = begin
+			first, err := begin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = first.Close() })
+			first.OnRequest(s.family.asked)
+			s.Debugger = first
+			port := freePort(ctx, t)
+			launch := d.configuration(ctx, t, s.path, port)
+			launch["kubetunnel"] = map[string]any{"namespace": shop, "service": d.stoodIn(), "localPort": port}
+			if err := first.Launch(ctx, launch, s.path); err != nil {
+				t.Fatalf("%v\n%s\n%s", err, first.Output(), s.family.told())
+			}
+			s.stopAtCall(ctx, t)
+			if err := first.Disconnect(ctx, false); err != nil {
+				t.Error(err)
+			}
+			if err := first.WaitExit(); err != nil {
+				t.Errorf("dap: %v", err)
+			}
+			restored()
+			d.waitOrigin(ctx, t)
+			waitNothingLeft(ctx, t, shop)
+		})
+	}
+}
+
 // An editor that speaks DAP alone has a debugger that nobody here knows, by its command.
 func TestDebuggersThatAreNamedByTheirCommandServeAnyDAPEditor(t *testing.T) {
 	ctx := testContext(t)

@@ -126,14 +126,16 @@ func serviceVersion(ctx context.Context, t *testing.T, name string) string {
 func TestDebuggersThatAreMissingAreToldAtPreflight(t *testing.T) {
 	ctx := testContext(t)
 	empty := t.TempDir()
-	e := openEditor(ctx, t, "PATH="+empty, "HOME="+empty, "GOPATH=", "GOBIN=", "VIRTUAL_ENV=")
+	e := openEditor(ctx, t, "PATH="+empty, "HOME="+empty, "GOPATH=", "GOBIN=", "VIRTUAL_ENV=", "JAVA_HOME=")
 	for launch, install := range map[string]string{
-		`{"type":"go","program":"FOLDER"}`:                                  "go install github.com/go-delve/delve/cmd/dlv@latest",
-		`{"type":"debugpy","program":"FOLDER/app.py"}`:                      "apt-get install python3 python3-debugpy",
-		`{"type":"lldb-dap","program":"/bin/sh"}`:                           "apt-get install lldb",
-		`{"type":"cppdbg","program":"/bin/sh","MIMode":"gdb"}`:              "apt-get install lldb",
-		`{"type":"node","program":"FOLDER/app.js"}`:                         "apt-get install nodejs",
-		`{"type":"cobol","adapter":["cobol-adapter","--dap"],"program":""}`: "",
+		`{"type":"go","program":"FOLDER"}`:                                                "go install github.com/go-delve/delve/cmd/dlv@latest",
+		`{"type":"debugpy","program":"FOLDER/app.py"}`:                                    "apt-get install python3 python3-debugpy",
+		`{"type":"lldb-dap","program":"/bin/sh"}`:                                         "apt-get install lldb",
+		`{"type":"cppdbg","program":"/bin/sh","MIMode":"gdb"}`:                            "apt-get install lldb",
+		`{"type":"node","program":"FOLDER/app.js"}`:                                       "apt-get install nodejs",
+		`{"type":"js-debug","runtimeExecutable":"FOLDER/node","program":"FOLDER/app.js"}`: "",
+		`{"type":"java","mainClass":"shop.Stock","classPaths":["FOLDER"]}`:                "apt-get install default-jdk-headless",
+		`{"type":"cobol","adapter":["cobol-adapter","--dap"],"program":""}`:               "",
 	} {
 		launch := strings.ReplaceAll(launch, "FOLDER", filepath.Join(world.Root, "examples", "shop", "cart"))
 		found, err := e.Server.Preflight(ctx, &protocol.PreflightParams{Target: protocol.Target{Namespace: shop, Service: "cart"}, Launch: json.RawMessage(launch)})

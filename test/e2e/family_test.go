@@ -24,6 +24,8 @@ type family struct {
 	t     *testing.T
 	of    *debugged
 	stops chan stop
+	// dial begins a debugger for a session; nil = it is where the configuration says.
+	dial func() (*servertest.Debugger, error)
 	// joined has a word for each session that has begun.
 	joined chan struct{}
 
@@ -82,13 +84,17 @@ func (f *family) join(configuration map[string]any) {
 
 // begin connects to where the configuration says, or else to where the first debugger is.
 func (f *family) begin(configuration map[string]any) (*servertest.Debugger, error) {
-	endpoint := f.of.endpoint
-	if at, ok := configuration["connect"].(map[string]any); ok {
-		host, _ := at["host"].(string)
-		port, _ := at["port"].(float64)
-		endpoint = &protocol.Endpoint{Network: "tcp", Address: net.JoinHostPort(host, strconv.Itoa(int(port)))}
+	dial := f.dial
+	if dial == nil {
+		endpoint := f.of.endpoint
+		if at, ok := configuration["connect"].(map[string]any); ok {
+			host, _ := at["host"].(string)
+			port, _ := at["port"].(float64)
+			endpoint = &protocol.Endpoint{Network: "tcp", Address: net.JoinHostPort(host, strconv.Itoa(int(port)))}
+		}
+		dial = func() (*servertest.Debugger, error) { return servertest.DialDAP(f.ctx, endpoint) }
 	}
-	d, err := servertest.DialDAP(f.ctx, endpoint)
+	d, err := dial()
 	if err != nil {
 		return nil, err
 	}
