@@ -24,7 +24,7 @@ var wrong = map[string]struct {
 	code   protocol.ErrorCode // of session/start; 0 = it starts
 	told   string
 }{
-	"delve: another type": {launch: `{"type":"go","program":"FOLDER","args":7}`, code: protocol.CodeBadLaunch, told: `"args": must be a list of strings`},
+	"delve: another type": {launch: `{"type":"go","program":"FOLDER","args":7}`, code: protocol.CodeBadLaunch, told: `"args": must be a string or a list of strings, not 7`},
 	"delve: no program":   {launch: `{"type":"go","program":"FOLDER/none"}`, code: protocol.CodeBadLaunch, told: "no such file"},
 	"delve: does not build": {
 		files:  map[string]string{"go.mod": "module broken\n\ngo 1.26\n", "main.go": "package main\n\nfunc main() { undefined() }\n"},
@@ -34,7 +34,7 @@ var wrong = map[string]struct {
 		files:  map[string]string{"go.mod": "module fine\n\ngo 1.26\n", "main.go": "package main\n\nfunc main() {}\n"},
 		launch: `{"type":"go","program":"FOLDER","backend":7}`, told: "invalid debug configuration",
 	},
-	"debugpy: another type": {launch: `{"type":"debugpy","python":"PYTHON","program":"FOLDER/app.py","env":["A"]}`, code: protocol.CodeBadLaunch, told: `"env": must be an object`},
+	"debugpy: another type": {launch: `{"type":"debugpy","python":"PYTHON","program":"FOLDER/app.py","env":["A"]}`, code: protocol.CodeBadLaunch, told: `"env": "A" is not NAME=value`},
 	"debugpy: no program":   {launch: `{"type":"debugpy","python":"PYTHON","program":"FOLDER/none.py"}`, told: "No such file or directory"},
 	"debugpy: does not compile": {
 		files:  map[string]string{"app.py": "def broken(:\n"},
