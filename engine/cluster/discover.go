@@ -29,7 +29,7 @@ func (c *Client) Namespaces(ctx context.Context, unless string) (*protocol.ListN
 	result.Revision, err = follow(ctx, c, unless, []watched{{access{verb: "watch", resource: "namespaces"}, namespaces.Watch}}, func(ctx context.Context) (moment, error) {
 		names, version, err := c.listNamespaces(ctx)
 		result.Namespaces = names
-		return moment{sumOf(names), []string{version}}, err
+		return moment{told: sumOf(names), versions: []string{version}}, err
 	})
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func (c *Client) Services(ctx context.Context, namespace, unless string) (*proto
 			return moment{}, err
 		}
 		result.Services = inv.describeAll()
-		return moment{sumOf(timeless(result.Services)), inv.versions[:]}, nil
+		return moment{told: sumOf(timeless(result.Services)), versions: inv.versions[:]}, nil
 	})
 	if err != nil {
 		return nil, err

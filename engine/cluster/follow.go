@@ -15,24 +15,25 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// moment is a point in time of what an editor is told: a sum of it, and the versions of the
-// lists that it is told from ("" = one that the user may not have).
+// moment is a point in time of what an editor is told: by which client, a sum of it, and the
+// versions of the lists that it is told from ("" = one that the user may not have).
 type moment struct {
-	told     string
+	by, told string
 	versions []string
 }
 
 func (m moment) String() string {
-	return strings.Join(append([]string{m.told}, m.versions...), ".")
+	return strings.Join(append([]string{m.by, m.told}, m.versions...), ".")
 }
 
-// parseMoment reads a revision; false when there is none, or it is another program's.
-func parseMoment(revision string, lists int) (m moment, ok bool) {
+// parseMoment reads a revision; false when there is none, or it is another client's: by
+// another kubeconfig its versions would mean another cluster, perhaps.
+func (c *Client) parseMoment(revision string, lists int) (m moment, ok bool) {
 	parts := strings.Split(revision, ".")
-	if len(parts) != 1+lists || len(parts[0]) != sumLength {
+	if len(parts) != 2+lists || parts[0] != c.name {
 		return moment{}, false
 	}
-	return moment{told: parts[0], versions: parts[1:]}, true
+	return moment{by: parts[0], told: parts[1], versions: parts[2:]}, true
 }
 
 const sumLength = 16
@@ -56,7 +57,7 @@ type watched struct {
 // follow takes what is to be told; when unless is the revision of a former answer, it waits
 // until there is something else. It gives the revision.
 func follow(ctx context.Context, c *Client, unless string, lists []watched, take func(context.Context) (moment, error)) (string, error) {
-	former, known := parseMoment(unless, len(lists))
+	former, known := c.parseMoment(unless, len(lists))
 	for gather := firstGather; ; gather = min(2*gather, lastGather) {
 		if known {
 			if err := c.changed(ctx, lists, former, gather); err != nil {
@@ -64,6 +65,7 @@ func follow(ctx context.Context, c *Client, unless string, lists []watched, take
 			}
 		}
 		now, err := take(ctx)
+		now.by = c.name
 		if err != nil || !known || now.told != former.told || c.isStale() {
 			return now.String(), err
 		}
@@ -101,10 +103,14 @@ func (c *Client) changed(ctx context.Context, lists []watched, since moment, gat
 	if err := group.Wait(); !errors.Is(err, errChanged) {
 		return err
 	}
+	return pause(ctx, gather)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(gather):
+	case <-time.After(d):
 		return nil
 	}
 }

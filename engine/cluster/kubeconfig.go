@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -82,6 +83,10 @@ func (k *Kubeconfig) Contexts(ctx context.Context, unless string) (*protocol.Lis
 			return nil, ctx.Err()
 		case <-reloaded:
 		}
+		// Who writes a file in place has emptied it first.
+		if err := pause(ctx, firstGather); err != nil {
+			return nil, err
+		}
 	}
 }
 
@@ -128,6 +133,9 @@ func (k *Kubeconfig) missing(cause error) *protocol.Error {
 
 // Connect gives the client of a context ("" = the current one). It does not talk to the cluster.
 func (k *Kubeconfig) Connect(context string) (*Client, error) {
+	// A Reload comes before the files are read, or finds the client: none is kept from files of before.
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	raw, err := k.load()
 	if err != nil {
 		return nil, err
@@ -138,8 +146,6 @@ func (k *Kubeconfig) Connect(context string) (*Client, error) {
 	if _, ok := raw.Contexts[context]; !ok {
 		return nil, unknownContext(context, raw)
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	if c, ok := k.clients[context]; ok {
 		return c, nil
 	}
@@ -174,6 +180,8 @@ type Client struct {
 	dynamic   dynamic.Interface
 
 	upgrades http.RoundTripper
+	// name is no other client's.
+	name string
 	// stale is closed when the kubeconfig has changed since.
 	stale chan struct{}
 	// user is who the API server takes us for, a string; nil until it was asked.
@@ -209,7 +217,7 @@ func newClient(raw clientcmdapi.Config, context string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client of context %q: %w", context, err)
 	}
-	return &Client{context: context, namespace: namespace, rest: restConfig, kube: kube, dynamic: dyn, upgrades: upgrades, stale: make(chan struct{})}, nil
+	return &Client{context: context, namespace: namespace, rest: restConfig, kube: kube, dynamic: dyn, upgrades: upgrades, name: rand.Text(), stale: make(chan struct{})}, nil
 }
 
 // requestTimeout bounds each single API request.

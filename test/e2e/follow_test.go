@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -136,7 +137,12 @@ func TestListsWaitForAnotherKubeconfig(t *testing.T) {
 	write := func(namespace string) {
 		t.Helper()
 		config.Contexts[config.CurrentContext].Namespace = namespace
-		if err := clientcmd.WriteToFile(*config, path); err != nil {
+		// At once: a file that is being written has no contexts, which is told.
+		err := clientcmd.WriteToFile(*config, path+".new")
+		if err == nil {
+			err = os.Rename(path+".new", path)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
