@@ -174,6 +174,14 @@ func TestPythonIsFoundInTheWorkspacesVirtualEnvironment(t *testing.T) {
 	if _, missing := findDebugpy(c, os.Environ()); missing == nil || missing.Code != protocol.CodeAdapterMissing || !strings.Contains(missing.Data.Fix.Command, path+" -m pip install debugpy") {
 		t.Errorf("an interpreter without debugpy: %v", missing)
 	}
+	// A system's own interpreter says that its packages are the system's affair.
+	system := filepath.Join(folder, "python3")
+	if err := os.WriteFile(system, []byte("#!/bin/sh\ncase \"$*\" in *EXTERNALLY-MANAGED*) exit 0;; esac\nexit 1\n"), 0o700); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
+	if fix := debugpyInstall([]string{system}); fix.Command != system+" -m venv .venv && .venv/bin/python -m pip install debugpy" {
+		t.Errorf("for a system's interpreter: %+v", fix)
+	}
 	bundled := filepath.Join(folder, ".vscode", "extensions", "ms-python.debugpy-2025.1", "bundled", "libs", "debugpy", "adapter")
 	if err := os.MkdirAll(bundled, 0o700); err != nil {
 		t.Fatal(err)

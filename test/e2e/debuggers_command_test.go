@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,11 +25,7 @@ func TestDebuggersOfDAPEditorsFollowTheChildren(t *testing.T) {
 			restored := remember(ctx, t, shop, d.stoodIn())
 			s := &debugged{debuggee: d, id: name}
 			s.path, s.line = breakpointIn(t, filepath.Join(world.Root, d.source))
-			begin := func() (*servertest.Debugger, error) {
-				cmd := exec.Command(world.Server, "--kubeconfig", kubeconfig, "dap", "--adapter", adapter, "--stdio") //nolint:gosec // our own
-				cmd.Stderr = cluster.Lines(func(s string) { t.Log(s) })
-				return servertest.StartDAP(cmd)
-			}
+			begin := func() (*servertest.Debugger, error) { return startDAP(t, "--adapter", adapter, "--stdio") }
 			s.family = newFamily(ctx, t, s)
 			s.family.dial = begin
 			first, err := begin()
@@ -45,15 +42,7 @@ func TestDebuggersOfDAPEditorsFollowTheChildren(t *testing.T) {
 				t.Fatalf("%v\n%s\n%s", err, first.Output(), s.family.told())
 			}
 			s.stopAtCall(ctx, t)
-			if err := first.Disconnect(ctx, false); err != nil {
-				t.Error(err)
-			}
-			if err := first.WaitExit(); err != nil {
-				t.Errorf("dap: %v", err)
-			}
-			restored()
-			d.waitOrigin(ctx, t)
-			waitNothingLeft(ctx, t, shop)
+			s.endDAP(ctx, t, first, restored)
 		})
 	}
 }
@@ -66,10 +55,8 @@ func TestDebuggersThatAreNamedByTheirCommandServeAnyDAPEditor(t *testing.T) {
 	s := &debugged{debuggee: d, id: "command"}
 	s.path, s.line = breakpointIn(t, filepath.Join(world.Root, d.source))
 	port := freePort(ctx, t)
-	cmd := exec.Command(world.Server, "--kubeconfig", kubeconfig, "dap", "--stdio", "--", os.Getenv("KUBETUNNEL_GDB"), "--interpreter=dap") //nolint:gosec // our own
-	cmd.Stderr = cluster.Lines(func(s string) { t.Log(s) })
 	var err error
-	if s.Debugger, err = servertest.StartDAP(cmd); err != nil {
+	if s.Debugger, err = startDAP(t, "--stdio", "--", os.Getenv("KUBETUNNEL_GDB"), "--interpreter=dap"); err != nil {
 		t.Fatal(err)
 	}
 	launch := map[string]any{
@@ -80,13 +67,26 @@ func TestDebuggersThatAreNamedByTheirCommandServeAnyDAPEditor(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.stopAtCall(ctx, t)
-	if err := s.Disconnect(ctx, false); err != nil {
+	s.endDAP(ctx, t, s.Debugger, restored)
+}
+
+// startDAP starts a tunnel-server for one debug session of an editor that speaks DAP alone.
+func startDAP(t *testing.T, args ...string) (*servertest.Debugger, error) {
+	cmd := exec.Command(world.Server, append([]string{"--kubeconfig", kubeconfig, "dap"}, args...)...) //nolint:gosec // our own
+	cmd.Stderr = cluster.Lines(func(s string) { t.Log(s) })
+	return servertest.StartDAP(cmd)
+}
+
+// endDAP ends the session as such an editor does, by the debugger that it has started first.
+func (s *debugged) endDAP(ctx context.Context, t *testing.T, first *servertest.Debugger, restored func()) {
+	t.Helper()
+	if err := first.Disconnect(ctx, false); err != nil {
 		t.Error(err)
 	}
-	if err := s.WaitExit(); err != nil {
+	if err := first.WaitExit(); err != nil {
 		t.Errorf("dap: %v", err)
 	}
 	restored()
-	d.waitOrigin(ctx, t)
+	s.waitOrigin(ctx, t)
 	waitNothingLeft(ctx, t, shop)
 }

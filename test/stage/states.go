@@ -17,7 +17,7 @@ import (
 // state is one that a cluster can be in, from begin to end.
 type state struct{ begin, end func(context.Context) error }
 
-// states are those that a session can't be started in, or not at once.
+// states are those that a session can't be started in, or not at once, and one with more to see.
 func (s *stage) states() map[string]state {
 	return map[string]state{
 		"full":    {s.fill, s.empty},
