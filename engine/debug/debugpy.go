@@ -70,7 +70,8 @@ func resolveDebugpy(c *config) {
 		}
 	}
 	// The Python extension names this one where nobody has, and goes on without it.
-	if c.text("envFile") != "" && filepath.Base(c.text("envFile")) == ".env" {
+	var file string
+	if json.Unmarshal(c.values["envFile"], &file) == nil && filepath.Base(file) == ".env" {
 		if _, err := os.Stat(c.path("envFile", "")); errors.Is(err, fs.ErrNotExist) {
 			delete(c.values, "envFile")
 		}

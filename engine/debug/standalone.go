@@ -189,8 +189,8 @@ func (s *standalone) tellCapabilities(answer *message) {
 		return
 	}
 	changed := maps.Clone(can)
-	for name := range s.told {
-		if _, there := can[name]; !there {
+	for name, value := range s.told {
+		if _, there := can[name]; !there && string(value) == "true" {
 			changed[name] = json.RawMessage("false")
 		}
 	}

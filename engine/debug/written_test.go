@@ -39,6 +39,8 @@ var written = []struct {
 	{"python, of the old name", `{"name":"Python: FastAPI","type":"python","request":"launch","module":"uvicorn","args":["main:app","--reload"],"justMyCode":true}`, "debugpy", `{"module":"uvicorn"}`, ""},
 	{"python, as the extension fills it in", `{"type":"debugpy","request":"launch","program":"${workspaceFolder}/app.py","args":"--name 'a b'","envFile":"/none/.env","env":{"A":"1"}}`,
 		"debugpy", `{"args":["--name","a b"],"envFile":null,"env":{"A":"1"}}`, ""},
+	{"python, with files of variables", `{"type":"debugpy","request":"launch","program":"${workspaceFolder}/app.py","envFile":["${workspaceFolder}/.env"],"env":{"B":"own"}}`,
+		"debugpy", `{"envFile":null,"env":{"A":"file","B":"own"}}`, ""},
 	{"python, in a terminal", `{"name":"Python: File","type":"debugpy","request":"launch","program":"${workspaceFolder}/app.py","console":"integratedTerminal"}`, "debugpy", `{"program":"ROOT/app.py","console":"integratedTerminal"}`, ""},
 	{"python, a debugpy --listen", `{"name":"Remote Attach","type":"debugpy","request":"attach","connect":{"host":"localhost","port":5678},"pathMappings":[{"localRoot":"${workspaceFolder}","remoteRoot":"."}]}`,
 		"debugpy", `{"connect":{"host":"localhost","port":5678}}`, ""},
