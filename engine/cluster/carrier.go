@@ -81,6 +81,11 @@ func race(ctx context.Context, headStart time.Duration, first, second carrier) (
 			start(second, true)
 		case r := <-results:
 			running--
+			if r.err == nil && ctx.Err() != nil {
+				// Both were ready: whoever gave up doesn't get a connection to close.
+				_ = r.conn.Close()
+				return nil, false, ctx.Err()
+			}
 			if r.err == nil {
 				return r.conn, r.second, nil
 			}
