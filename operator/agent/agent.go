@@ -89,6 +89,7 @@ type Agent struct {
 	desired control.Desired
 	ports   map[portKey]*port
 	clients map[tunnel.PublicKey]*client
+	former  []formerClient
 	drain   *drain // nil unless draining
 	ending  bool   // the pod is being deleted: nothing of the workstation's begins any more
 }

@@ -39,6 +39,20 @@ func TestWithdrawnClientLosesItsCallsAndCantComeBack(t *testing.T) {
 	}
 }
 
+func TestWhatAFormerClientServedIsStillTold(t *testing.T) {
+	w := newWorld(t)
+	w.connect(workstation)
+	for range 3 {
+		if got := w.served(); got != "workstation" {
+			t.Fatalf("served by %s", got)
+		}
+	}
+	w.apply(func(d *control.Desired) { d.Clients = nil })
+	if c := w.client(); c.Intercept != "uid" || c.Attached || c.Counters.Connections != 3 || c.Counters.Active != 0 {
+		t.Errorf("got %+v", c)
+	}
+}
+
 func TestNewSessionOfAClientReplacesTheFormerOne(t *testing.T) {
 	w := newWorld(t)
 	former := w.connect(refuse)

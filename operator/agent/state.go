@@ -29,6 +29,17 @@ func (a *Agent) Apply(d control.Desired) {
 	}
 }
 
+// formerClient is one that is not named any more: for a while its counters are told, which
+// the operator puts into the notice of its end.
+type formerClient struct {
+	state control.ClientState
+	since time.Time
+}
+
+const formerTold = 5 * time.Second
+
+func (f formerClient) forgotten() bool { return time.Since(f.since) > formerTold }
+
 // applyClients brings the clients to those that are named; the agent's lock is
 // held. A client that is not named any more gets no calls from this moment on;
 // its session says goodbye in a goroutine of its own.
@@ -42,9 +53,13 @@ func (a *Agent) applyClients(wanted []control.Client) {
 			a.clients[w.Key] = newClient(a, w)
 		}
 	}
-	for key := range a.clients {
+	a.former = slices.DeleteFunc(a.former, formerClient.forgotten)
+	for key, known := range a.clients {
 		if !named[key] {
 			delete(a.clients, key)
+			last := known.observe()
+			last.Counters.Active = 0 // nothing of it is waited for
+			a.former = append(a.former, formerClient{control.ClientState{Intercept: last.Intercept, Seen: last.Seen, Counters: last.Counters}, time.Now()})
 			a.group.Go(func() {
 				a.reconsider()
 				a.tunnel.Withdraw(key)
@@ -62,6 +77,11 @@ func (a *Agent) Observe() control.Observed {
 	for _, c := range a.desired.Clients {
 		if known := a.clients[c.Key]; known != nil {
 			o.Clients = append(o.Clients, known.observe())
+		}
+	}
+	for _, f := range a.former {
+		if !f.forgotten() {
+			o.Clients = append(o.Clients, f.state)
 		}
 	}
 	if a.drain != nil {

@@ -110,7 +110,25 @@ func (p *planner) announce() {
 		}
 		p.plan.Memory.Clients[in.UID] = m
 	}
-	p.plan.Notices = append(p.plan.Notices, overOf(p.w.Memory, p.plan.Memory.Clients, p.w.Now)...)
+	p.announceEnds()
+}
+
+// announceEnds tells of what is over as soon as the agent has counted what it served: it
+// was told of the end in the run that first saw it.
+func (p *planner) announceEnds() {
+	for uid, m := range p.plan.Memory.Clients {
+		if m.Ended.IsZero() {
+			continue
+		}
+		left := m.Ended.Add(heardLimit).Sub(p.w.Now)
+		heard := p.w.Link.Current && m.Ended.Before(p.w.Now)
+		if p.w.Link.Connected && !heard && left > 0 {
+			p.recheck(left)
+			continue
+		}
+		p.plan.Notices = append(p.plan.Notices, m.over(m.Ended))
+		delete(p.plan.Memory.Clients, uid)
+	}
 }
 
 func (p *planner) notice(kind, reason, format string, about About, args ...any) {
@@ -119,17 +137,11 @@ func (p *planner) notice(kind, reason, format string, about About, args ...any) 
 	})
 }
 
-// overOf tells of the intercepts that were and are no more.
-func overOf(before Memory, now map[types.UID]ClientMemory, at time.Time) (over []Notice) {
-	for uid, m := range before.Clients {
-		if _, still := now[uid]; still || !m.Begun {
-			continue
-		}
-		// The object's age is in whole seconds: less than one is told as one.
-		lasted := max(at.Sub(m.Since).Round(time.Second), time.Second)
-		n := Notice{Type: corev1.EventTypeNormal, Reason: eventEnded, About: m.About, Lasted: lasted, Counters: m.Counters}
-		n.Note = fmt.Sprintf("the intercept by %s has ended after %s: the workstation took %d connections, the app's own pods %d", n.About.who(), n.Lasted, m.Counters.Connections, m.Counters.Origin)
-		over = append(over, n)
-	}
-	return over
+// over tells of an intercept that was and is no more.
+func (m ClientMemory) over(at time.Time) Notice {
+	// The object's age is in whole seconds: less than one is told as one.
+	lasted := max(at.Sub(m.Since).Round(time.Second), time.Second)
+	n := Notice{Type: corev1.EventTypeNormal, Reason: eventEnded, About: m.About, Lasted: lasted, Counters: m.Counters}
+	n.Note = fmt.Sprintf("the intercept by %s has ended after %s: the workstation took %d connections, the app's own pods %d", n.About.who(), n.Lasted, m.Counters.Connections, m.Counters.Origin)
+	return n
 }

@@ -59,16 +59,54 @@ func TestEndIsToldWithHowLongItWasAndWhatItServed(t *testing.T) {
 	uid := w.Intercepts[0].UID
 	w.Intercepts = nil
 	p := plan(w)
+	if len(p.Notices) != 0 || p.Recheck == 0 {
+		t.Fatalf("told before the agent has counted: %+v, recheck %v", p.Notices, p.Recheck)
+	}
+	w.Memory = p.Memory
+	w.Now = w.Now.Add(time.Millisecond)
+	w.Link.Observed.Clients[0].Counters.Connections = 8
+	p = plan(w)
 	if len(p.Notices) != 1 || p.Notices[0].Reason != eventEnded {
 		t.Fatalf("got %+v", p.Notices)
 	}
 	n := p.Notices[0]
-	if n.Lasted != 90*time.Second || n.Counters.Connections != 7 || n.About.UID != uid || !strings.Contains(n.Note, "after 1m30s: the workstation took 7 connections, the app's own pods 3") {
+	if n.Lasted != 90*time.Second || n.Counters.Connections != 8 || n.About.UID != uid || !strings.Contains(n.Note, "after 1m30s: the workstation took 8 connections, the app's own pods 3") {
 		t.Errorf("got %+v", n)
 	}
 	w.Memory = p.Memory
 	if again := plan(w).Notices; len(again) > 0 {
 		t.Errorf("told again: %+v", again)
+	}
+}
+
+// The agent may have gone with the intercept, or hang: its end is told all the same.
+func TestEndIsToldWithoutTheAgentsLastWord(t *testing.T) {
+	for name, c := range map[string]struct {
+		change change
+		later  time.Duration
+	}{
+		"the agent is gone":           {func(w *World) { w.Link = LinkState{} }, 0},
+		"the agent doesn't answer":    {func(w *World) { w.Link.Current = false }, heardLimit},
+		"a word from before the end":  {func(*World) {}, time.Nanosecond},
+		"the Service is gone as well": {func(w *World) { w.Service, w.Link = nil, LinkState{} }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := interceptedWorld(t)
+			w.Memory = plan(w).Memory
+			w.Intercepts = nil
+			c.change(&w)
+			if c.later > 0 {
+				p := plan(w)
+				if len(p.Notices) > 0 {
+					t.Fatalf("told at once: %+v", p.Notices)
+				}
+				w.Memory, w.Now = p.Memory, w.Now.Add(c.later)
+			}
+			p := plan(w)
+			if got := reasons(p.Notices); got != eventEnded || len(p.Memory.Clients) > 0 {
+				t.Errorf("told %q, remembered %+v", got, p.Memory.Clients)
+			}
+		})
 	}
 }
 

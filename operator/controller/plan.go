@@ -123,7 +123,8 @@ func (p *planner) recheck(d time.Duration) {
 	}
 }
 
-// remember keeps the clocks of the Intercepts and forgets those of the ended ones.
+// remember keeps the clocks of the Intercepts, and those of the ended ones until their
+// end is told.
 func (p *planner) remember() {
 	clients := map[types.UID]ClientMemory{}
 	for _, in := range p.w.live() {
@@ -140,6 +141,18 @@ func (p *planner) remember() {
 		}
 		m.Reverts = max(m.Reverts, in.Status.Reverts)
 		clients[in.UID] = m
+	}
+	for uid, m := range p.w.Memory.Clients {
+		if _, live := clients[uid]; live || !m.Begun {
+			continue
+		}
+		if cs, _ := p.client(uid); cs != nil {
+			m.Counters = cs.Counters
+		}
+		if m.Ended.IsZero() {
+			m.Ended = p.w.Now
+		}
+		clients[uid] = m
 	}
 	p.plan.Memory.Clients = clients
 }

@@ -55,8 +55,10 @@ func (r *reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, errNotLeading // its term ends right now
 	}
 	if !concerned {
-		for _, n := range overOf(r.recall(req.NamespacedName), nil, r.now()) {
-			r.applier.teller.tell(ctx, nil, n)
+		for _, m := range r.recall(req.NamespacedName).Clients {
+			if m.Begun {
+				r.applier.teller.tell(ctx, nil, m.over(r.now()))
+			}
 		}
 		r.links.keep(req.NamespacedName, nil)
 		r.forget(req.NamespacedName)

@@ -103,6 +103,8 @@ type ClientMemory struct {
 	About    About
 	Since    time.Time
 	Counters control.Counters
+	// Ended is when it was first seen to be gone; its end is told a little later.
+	Ended time.Time
 	// Begun: its begin was told, or needs not be. Trouble is the one that was told last.
 	Begun   bool
 	Trouble v1alpha1.InterceptState
