@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # lldb-dap.sh FOLDER: LLDB's debug adapter since it has its new name, beside the system's
 # own, which may be older: packages of two versions can't both be installed, so it is
-# unpacked in FOLDER, in the cache. Prints the adapter's path.
+# unpacked in FOLDER, in the cache. Prints the adapter's path; lldb-server is beside it.
 set -euo pipefail
 version=19
 folder=$1/$version
 adapter=$folder/lldb-dap
-if [ ! -x "$adapter" ]; then
+if [ ! -x "$adapter" ] || [ ! -x "$folder/lldb-server" ]; then
   echo "fetching lldb-dap $version, for the tests (kept in the cache)" >&2
   mkdir -p "$1"
   work=$(mktemp -d "$folder.XXXXXX")
@@ -18,13 +18,15 @@ if [ ! -x "$adapter" ]; then
   rm -f ./*.deb
   llvm=$folder/usr/lib/llvm-$version
   libraries=("$work"/usr/lib/*-linux-gnu)
-  cat >lldb-dap <<END
+  for program in lldb-dap lldb-server; do
+    cat >"$program" <<END
 #!/bin/sh
 export LD_LIBRARY_PATH="$folder${libraries[0]#"$work"}:$llvm/lib\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
 export LLDB_DEBUGSERVER_PATH="$llvm/bin/lldb-server"
-exec "$llvm/bin/lldb-dap" "\$@"
+exec "$llvm/bin/$program" "\$@"
 END
-  chmod +x lldb-dap
+    chmod +x "$program"
+  done
   rm -rf "${folder:?}"
   chmod 755 "$work"
   mv "$work" "$folder"

@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ./scripts/vscode-packages.sh
+./scripts/jdk.sh
 (
   cd editors/vscode
   node scripts/manifest.mjs --check

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,8 +65,8 @@ func checkProcess(c *config, field string) {
 }
 
 // awaitProcess waits until the process that an attach names is there, and gives the
-// arguments with its number as the adapter knows it.
-func (o *Options) awaitProcess(ctx context.Context, arguments json.RawMessage) (json.RawMessage, error) {
+// arguments with its number as the adapter knows it. The adapter itself, own, is never meant.
+func (o *Options) awaitProcess(ctx context.Context, arguments json.RawMessage, own int) (json.RawMessage, error) {
 	field := lookup(o.Adapter).process
 	c, err := parseConfig(arguments, o.Folder)
 	if err != nil || field == "" || !c.has(field) {
@@ -81,7 +82,7 @@ func (o *Options) awaitProcess(ctx context.Context, arguments json.RawMessage) (
 	tick := time.NewTicker(attachTick)
 	defer tick.Stop()
 	for told := false; ; {
-		running := o.Sandbox.Processes()
+		running := slices.DeleteFunc(o.Sandbox.Processes(), func(p sandbox.Running) bool { return p.PID == own })
 		if pid := processNamed(running, wanted); pid != 0 {
 			return setMember(arguments, field, number(pid))
 		}
@@ -102,6 +103,7 @@ func (o *Options) awaitProcess(ctx context.Context, arguments json.RawMessage) (
 
 // processNamed finds a process by its number as the workstation knows it, which is what a
 // picker of the editor gives, by the one that it has inside, or by its name: the oldest.
+// Its program's own name goes before the others.
 func processNamed(running []sandbox.Running, wanted string) int {
 	if number, err := strconv.Atoi(wanted); err == nil {
 		inside := 0
@@ -117,6 +119,11 @@ func processNamed(running []sandbox.Running, wanted string) int {
 	}
 	for _, p := range running {
 		if p.Name == wanted {
+			return p.PID
+		}
+	}
+	for _, p := range running {
+		if slices.Contains(p.Also, wanted) {
 			return p.PID
 		}
 	}

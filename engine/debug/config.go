@@ -16,7 +16,9 @@ import (
 type config struct {
 	values map[string]json.RawMessage
 	// folder is the workspace folder that relative paths mean, "" when it isn't known.
-	folder   string
+	folder string
+	// early: the editor's own tasks, such as a build, come only after this look at it.
+	early    bool
 	findings []protocol.Diagnostic
 }
 
@@ -44,6 +46,15 @@ func (c *config) raw() json.RawMessage {
 func (c *config) bad(field, format string, args ...any) {
 	err := protocol.Errorf(protocol.CodeBadLaunch, "launch configuration, %q: "+format, append([]any{field}, args...)...)
 	c.findings = append(c.findings, err.Diagnostic(protocol.SeverityError, "launch."+field))
+}
+
+// absent notes that a file is not there, which a task of the editor may yet make.
+func (c *config) absent(field, format string, args ...any) {
+	if c.early {
+		c.hint(field, "launch configuration, %q: "+format, append([]any{field}, args...)...)
+		return
+	}
+	c.bad(field, format, args...)
 }
 
 // hint notes something that will not be as written.

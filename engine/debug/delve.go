@@ -161,7 +161,8 @@ func resolveDelvePaths(c *config) {
 	}
 	info, err := os.Stat(program)
 	if err != nil {
-		c.bad("program", "%s: %v", program, cause(err))
+		c.set("program", program)
+		c.absent("program", "%s: %v", program, cause(err))
 		return
 	}
 	c.set("mode", delveMode(c, mode, program, info.IsDir()))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 )
@@ -34,6 +35,10 @@ func envFiles(c *config) {
 			return
 		}
 		data, err := readEnvFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			c.absent("envFile", "%s: %v", path, cause(err))
+			return
+		}
 		if err != nil {
 			c.bad("envFile", "%s: %v", path, cause(err))
 			return

@@ -93,11 +93,12 @@ func (p *proxy) holdLaunch(m *message) {
 	}
 	p.launch = m
 	p.blocked++
+	own := p.adapter.pid()
 	go func() {
 		pod, err := p.host.Environment(p.ctx)
 		arguments := m.get("arguments")
 		if err == nil && p.await != nil && m.command == "attach" {
-			arguments, err = p.await(p.ctx, arguments)
+			arguments, err = p.await(p.ctx, arguments, own)
 		}
 		p.post(func() {
 			p.blocked--

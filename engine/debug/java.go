@@ -52,7 +52,7 @@ func (c *config) inner() *config {
 	if !c.has(inSession) || json.Unmarshal(c.values[inSession], &values) != nil || values == nil {
 		return nil
 	}
-	return &config{folder: c.folder, values: values}
+	return &config{folder: c.folder, early: c.early, values: values}
 }
 
 func resolveJavaLaunch(c *config) {
@@ -123,7 +123,7 @@ func javaPaths(c *config) {
 		paths = append(paths, filepath.Join(c.folder, filepath.FromSlash(output)))
 	}
 	if len(paths) == 0 {
-		c.bad("classPaths", "is missing, and there are no classes in %s: build the program and write where they are, such as [\"${workspaceFolder}/target/classes\", \"${workspaceFolder}/target/dependency/*\"]", strings.Join(javaOutputs, ", "))
+		c.absent("classPaths", "is missing, and there are no classes in %s: build the program and write where they are, such as [\"${workspaceFolder}/target/classes\", \"${workspaceFolder}/target/dependency/*\"]", strings.Join(javaOutputs, ", "))
 		return
 	}
 	c.set("classPaths", paths)

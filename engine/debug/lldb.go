@@ -62,7 +62,7 @@ func resolveLLDB(c *config) {
 	}
 	if program := c.path("program", ""); program != "" {
 		if _, err := exec.LookPath(program); err != nil {
-			c.bad("program", "%s: %v: build it first, with debug information", program, cause(err))
+			c.absent("program", "%s: %v: build it first, with debug information", program, cause(err))
 		}
 		c.set("program", program)
 	}

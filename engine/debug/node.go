@@ -2,8 +2,11 @@ package debug
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
 )
@@ -44,6 +47,9 @@ func resolveNode(c *config) {
 	if c.has("program") {
 		if path := c.path("program", ""); path != "" {
 			c.set("program", path)
+			if startsNode(c) && !isModule(path) {
+				c.absent("program", "%s: no such file: build it first, or correct the path", path)
+			}
 		}
 	}
 	if c.has("cwd") {
@@ -58,6 +64,26 @@ func resolveNode(c *config) {
 			c.findings = append(c.findings, missing.Diagnostic(protocol.SeverityError, "launch.runtimeExecutable"))
 		}
 	}
+}
+
+// startsNode: the program is Node's to find, also where the configuration has been
+// rewritten for the session.
+func startsNode(c *config) bool {
+	runtime, args := c.text("runtimeExecutable"), c.list("runtimeArgs")
+	if i := slices.Index(args, "--"); i > 0 && args[0] == "exec" && len(args) > i+1 {
+		runtime = args[i+1]
+	}
+	return runtime == "" || runtime == "node"
+}
+
+// isModule: there is something by that name, which may lack its extension (Node's
+// documentation, "Modules: CommonJS modules", "File modules").
+func isModule(path string) bool {
+	if _, err := os.Stat(path); err == nil {
+		return true
+	}
+	files, err := os.ReadDir(filepath.Dir(path))
+	return err == nil && slices.ContainsFunc(files, func(f os.DirEntry) bool { return strings.HasPrefix(f.Name(), filepath.Base(path)+".") })
 }
 
 // ofJSDebug are the variables by which js-debug gets at its debuggee.

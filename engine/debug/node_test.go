@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/kubetunnel/kubetunnel/protocol"
@@ -24,6 +25,16 @@ func resolveWithID(t *testing.T, launch string) (configuration struct {
 		t.Fatal(err)
 	}
 	return configuration, result
+}
+
+// aScript is a program of Node that is there.
+func aScript(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "server.js")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func resolveOnly(t *testing.T, launch string) *protocol.ResolveSessionResult {
@@ -43,7 +54,7 @@ func TestNodeIsLaunchedThroughTheSession(t *testing.T) {
 		launch string
 		want   []string
 	}{
-		"a script": {`{"type":"node","program":"/srv/server.js","args":["a b"]}`, append(slices.Clone(join), "--keep", "VSCODE_INSPECTOR_OPTIONS", "--", "node")},
+		"a script": {`{"type":"node","program":"` + aScript(t) + `","args":["a b"]}`, append(slices.Clone(join), "--keep", "VSCODE_INSPECTOR_OPTIONS", "--", "node")},
 		"npm": {
 			`{"type":"pwa-node","runtimeExecutable":"npm","runtimeArgs":["run","dev"],"env":{"PORT":"80","NODE_OPTIONS":"--trace-warnings"}}`,
 			append(slices.Clone(join), "--keep", "PORT", "--keep", "VSCODE_INSPECTOR_OPTIONS", "--", "npm", "run", "dev"),
@@ -75,7 +86,7 @@ func TestMistakesInANodeConfigurationAreToldByTheirField(t *testing.T) {
 		`{"type":"node","program":"/a.js","runtimeArgs":{}}`:             "launch.runtimeArgs",
 		`{"type":"node","program":"/a.js","cwd":"${command:askFolder}"}`: "launch.cwd",
 	} {
-		result := resolveOnly(t, launch)
+		result := resolveOnly(t, strings.ReplaceAll(launch, "/a.js", aScript(t)))
 		if len(result.Diagnostics) == 0 || result.Diagnostics[0].Field != field {
 			t.Errorf("%s: %+v", launch, result.Diagnostics)
 		}
@@ -83,7 +94,8 @@ func TestMistakesInANodeConfigurationAreToldByTheirField(t *testing.T) {
 }
 
 func TestADebuggerOfTheEditorsEndsWhenItIsTold(t *testing.T) {
-	launch := json.RawMessage(`{"type":"node","program":"/a.js"}`)
+	script := aScript(t)
+	launch := json.RawMessage(`{"type":"node","program":"` + script + `"}`)
 	if mode := ModeOf(launch); mode != protocol.ModeLauncher {
 		t.Errorf("mode %q", mode)
 	}
@@ -94,7 +106,7 @@ func TestADebuggerOfTheEditorsEndsWhenItIsTold(t *testing.T) {
 		t.Errorf("without a program: %v", err)
 	}
 	host := newFakeHost()
-	l, err := NewLaunched(launch, filepath.Dir("/a.js"), host)
+	l, err := NewLaunched(launch, filepath.Dir(script), host)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,8 +36,8 @@ type proxyConfig struct {
 	// prepare makes the adapter's launch arguments of the editor's, given the pod's
 	// environment and whether the editor starts programs in a terminal.
 	prepare func(arguments json.RawMessage, pod []string, terminal bool) (json.RawMessage, error)
-	// await waits for what an attach is to be attached to; nil = for nothing.
-	await func(ctx context.Context, arguments json.RawMessage) (json.RawMessage, error)
+	// await waits for what an attach is to be attached to, which is not the adapter itself, own; nil = for nothing.
+	await func(ctx context.Context, arguments json.RawMessage, own int) (json.RawMessage, error)
 	// inTerminal is the kind of terminal in which arguments want the adapter itself to be
 	// started, "" for none, and startThere starts it by a command line that elsewhere
 	// runs. Both may be nil.

@@ -23,12 +23,15 @@ type ResolveOptions struct {
 
 // Resolve tells what a launch configuration comes to. What is wrong with it is in
 // the result's Diagnostics; only something that is no configuration at all is an error.
+// A program that is not there is a warning: editors ask before they run the task that
+// builds it. What starts the session looks again.
 // Resolving a result again gives the same.
 func Resolve(target protocol.Target, launch json.RawMessage, opts ResolveOptions) (*protocol.ResolveSessionResult, error) {
 	c, err := parseConfig(launch, opts.Folder)
 	if err != nil {
 		return nil, err
 	}
+	c.early = true
 	if a := c.adapter(); a != nil {
 		return c.resolveFor(a, target, opts), nil
 	}

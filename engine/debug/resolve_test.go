@@ -114,7 +114,6 @@ func TestResolveTellsWhatIsWrong(t *testing.T) {
 		{"of the past", `{"type":"go","program":"lib","mode":"core"}`, "launch.mode", "no call reaches", protocol.CodeBadLaunch},
 		{"console", `{"type":"go","program":"lib","console":"tv"}`, "launch.console", "integratedTerminal", protocol.CodeBadLaunch},
 		{"bad request", `{"type":"go","request":"lunch"}`, "launch.request", `not "lunch"`, protocol.CodeBadLaunch},
-		{"no such program", `{"type":"go","program":"ROOT/none"}`, "launch.program", "no such file", protocol.CodeBadLaunch},
 		{"empty program", `{"type":"go","program":""}`, "launch.program", "is missing", protocol.CodeBadLaunch},
 		{"number as program", `{"type":"go","program":7}`, "launch.program", "must be a string", protocol.CodeBadLaunch},
 		{"not a Go file", `{"type":"go","program":"README.md"}`, "launch.program", `"mode": "exec"`, protocol.CodeBadLaunch},
@@ -129,7 +128,6 @@ func TestResolveTellsWhatIsWrong(t *testing.T) {
 		{"buildFlags", `{"type":"go","program":"lib","buildFlags":1}`, "launch.buildFlags", "string or a list", protocol.CodeBadLaunch},
 		{"substitutePath", `{"type":"go","program":"lib","substitutePath":[{"from":"a"}]}`, "launch.substitutePath", `"to"`, protocol.CodeBadLaunch},
 		{"stopOnEntry", `{"type":"go","program":"lib","stopOnEntry":"yes"}`, "launch.stopOnEntry", "true or false", protocol.CodeBadLaunch},
-		{"envFile", `{"type":"go","program":"lib","envFile":"none.env"}`, "launch.envFile", "none.env", protocol.CodeBadLaunch},
 		{"envFile without an end", `{"type":"go","program":"lib","envFile":"/dev/zero"}`, "launch.envFile", "no environment can hold", protocol.CodeBadLaunch},
 		{"dlvToolPath", `{"type":"go","program":"lib","dlvToolPath":"/none/dlv"}`, "launch.type", "dlvToolPath", protocol.CodeAdapterMissing},
 		{"no command", `{"type":"command"}`, "launch.adapter", "is missing", protocol.CodeBadLaunch},
@@ -151,6 +149,62 @@ func TestResolveTellsWhatIsWrong(t *testing.T) {
 		if _, err := Resolve(protocol.Target{}, json.RawMessage(launch), ResolveOptions{}); err == nil {
 			t.Errorf("%s is taken for a configuration", launch)
 		}
+	}
+}
+
+// Editors resolve a configuration before they run the task that builds the program.
+func TestWhatATaskMayYetMakeIsMissedOnlyWhenTheSessionStarts(t *testing.T) {
+	native := map[string]string{"build/app": "#!/bin/sh\n"}
+	for name, test := range map[string]struct {
+		launch, field string
+		task          map[string]string
+	}{
+		"delve's binary":  {`{"type":"go","mode":"exec","program":"${workspaceFolder}/build/app"}`, "launch.program", native},
+		"delve's package": {`{"type":"go","program":"gen"}`, "launch.program", map[string]string{"gen/main.go": "package main\n"}},
+		"lldb's binary":   {`{"type":"lldb-dap","program":"build/app"}`, "launch.program", native},
+		"cppdbg's binary": {`{"type":"cppdbg","program":"build/app"}`, "launch.program", native},
+		"Java's classes":  {`{"type":"java","mainClass":"Main"}`, "launch.classPaths", map[string]string{"target/classes/Main.class": ""}},
+		"Node's script":   {`{"type":"node","program":"dist/server"}`, "launch.program", map[string]string{"dist/server.js": ""}},
+		"envFile":         {`{"type":"go","program":"lib","envFile":"made.env"}`, "launch.envFile", map[string]string{"made.env": "A=1\n"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := workspace(t)
+			if err := os.RemoveAll(filepath.Join(root, "bin")); err != nil { // Java's classes may be there
+				t.Fatal(err)
+			}
+			id := []string{"/bin/tunnel-server", "exec", "--session", "one"}
+			resolve := func(launch json.RawMessage) *protocol.ResolveSessionResult {
+				t.Helper()
+				result, err := Resolve(protocol.Target{}, launch, ResolveOptions{Folder: root, Exec: id})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return result
+			}
+			early := resolve(json.RawMessage(test.launch))
+			if n := len(early.Diagnostics); n != 1 || early.Diagnostics[0].Severity != protocol.SeverityWarning || early.Diagnostics[0].Field != test.field {
+				t.Errorf("before: %+v", early.Diagnostics)
+			}
+			if err := CheckLaunch(early.Launch, root); numberOf(err) != protocol.CodeBadLaunch {
+				t.Errorf("the session starts without it: %v", err)
+			}
+			for file, text := range test.task {
+				path := filepath.Join(root, file)
+				if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(text), 0o700); err != nil { //nolint:gosec // one is a program
+					t.Fatal(err)
+				}
+			}
+			if err := CheckLaunch(early.Launch, root); err != nil {
+				t.Errorf("afterwards: %v", err)
+			}
+			again, straight := resolve(early.Launch), resolve(json.RawMessage(test.launch))
+			if len(again.Diagnostics) > 0 || !strings.Contains(test.launch, "Main") && string(again.Launch) != string(straight.Launch) {
+				t.Errorf("afterwards: %+v\n%s\n%s", again.Diagnostics, again.Launch, straight.Launch)
+			}
+		})
 	}
 }
 

@@ -40,6 +40,14 @@ type runningAdapter struct {
 	captures []*capture
 }
 
+// pid is its number inside the sandbox, 0 when the session has not started it.
+func (r *runningAdapter) pid() int {
+	if r.process == nil {
+		return 0
+	}
+	return r.process.PID()
+}
+
 // adapterStart is what an adapter is started with.
 type adapterStart struct {
 	box    sandbox.Sandbox

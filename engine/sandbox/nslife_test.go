@@ -162,13 +162,20 @@ func serveNamespaces(args []string) {
 	select {}
 }
 
-func openFiles(t *testing.T) int {
+// openFiles are what this process's descriptors lead to.
+func openFiles(t *testing.T) []string {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(entries)
+	var files []string
+	for _, e := range entries {
+		if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil {
+			files = append(files, to)
+		}
+	}
+	return files
 }
 
 func TestManyConnections(t *testing.T) {
@@ -178,15 +185,24 @@ func TestManyConnections(t *testing.T) {
 			if got := inside(t, box, "many", "10.96.7.7:80", "10"); got != "all 10" {
 				t.Fatal(got)
 			}
-			var before int
+			var before []string
 			eventually(t, "the first connections are gone", func() bool {
 				before = openFiles(t)
-				return before < 40
+				return len(before) < 40
+			})
+			var left []string
+			t.Cleanup(func() {
+				if t.Failed() {
+					t.Logf("open before: %q\nafterwards: %q\n%+v", before, left, box.net.Load().stack.Stats().TCP)
+				}
 			})
 			if got := inside(t, box, "many", "10.96.7.7:80", "3500"); got != "all 3500" {
 				t.Fatal(got)
 			}
-			eventually(t, "no descriptor is left of 3,500 connections", func() bool { return openFiles(t) <= before })
+			eventually(t, "no descriptor is left of 3,500 connections", func() bool {
+				left = openFiles(t)
+				return len(left) <= len(before)
+			})
 			eventually(t, "no connection is known any more", func() bool { return box.net.Load().stack.Stats().TCP.CurrentEstablished.Value() == 0 })
 		})
 	}

@@ -30,5 +30,19 @@ func lookAtProcess(pid int) (Running, bool) {
 	if program, err := os.Readlink(folder + "/exe"); err == nil {
 		p.Name = filepath.Base(strings.TrimSuffix(program, " (deleted)"))
 	}
+	if line, err := os.ReadFile(folder + "/cmdline"); err == nil {
+		p.Also = otherNames(strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00"))
+	}
 	return p, true
+}
+
+// otherNames are those that a command line has for its program.
+func otherNames(args []string) []string {
+	names := []string{filepath.Base(args[0])}
+	for _, arg := range args[1:] {
+		if !strings.HasPrefix(arg, "-") {
+			return append(names, filepath.Base(arg))
+		}
+	}
+	return names
 }

@@ -92,6 +92,9 @@ type Running struct {
 	PID, Outside int
 	// Name is that of its program, "" where the system does not tell.
 	Name string
+	// Also are other names that people have for it: the one it was called by, and that of
+	// the script that an interpreter runs.
+	Also []string
 }
 
 // Listening tells whether a process of the session's own tree listens on a port.

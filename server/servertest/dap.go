@@ -51,9 +51,14 @@ func (d *Debugger) Launch(ctx context.Context, launch any, source string, lines 
 	if _, err := d.Initialize(ctx, adapter); err != nil {
 		return err
 	}
+	// Before what follows it: some adapters answer it last.
+	answer, err := d.ask(ctx, command, launch)
+	if err != nil {
+		return err
+	}
 	launched := make(chan error, 1)
 	go func() {
-		_, err := d.Do(ctx, command, launch)
+		_, err := answer()
 		launched <- err
 	}()
 	if err := d.configure(ctx, launched, source, lines); err != nil {

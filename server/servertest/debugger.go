@@ -103,34 +103,45 @@ func (e *RequestError) Error() string { return e.Command + ": " + e.Message }
 // Do sends a request and waits for its answer. When ctx ends while it is being
 // sent, the connection is of no use any more, and closed.
 func (d *Debugger) Do(ctx context.Context, command string, arguments any) (dap.Message, error) {
+	answer, err := d.ask(ctx, command, arguments)
+	if err != nil {
+		return nil, err
+	}
+	return answer()
+}
+
+// ask makes a request; answer waits for what comes back.
+func (d *Debugger) ask(ctx context.Context, command string, arguments any) (answer func() (dap.Message, error), err error) {
 	d.mu.Lock()
 	if d.err != nil {
 		d.mu.Unlock()
 		return nil, fmt.Errorf("%s: the debugger has gone: %w", command, d.err)
 	}
 	d.seq++
-	seq, answer := d.seq, make(chan dap.Message, 1)
-	d.waiting[seq] = answer
+	seq, answered := d.seq, make(chan dap.Message, 1)
+	d.waiting[seq] = answered
 	d.mu.Unlock()
 	request := map[string]any{"seq": seq, "type": "request", "command": command}
 	if arguments != nil {
 		request["arguments"] = arguments
 	}
 	stop := context.AfterFunc(ctx, func() { _ = d.conn.Close() })
-	err := d.write(request)
+	err = d.write(request)
 	stop()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", command, errors.Join(err, ctx.Err()))
 	}
-	select {
-	case m, ok := <-answer:
-		if !ok {
-			return nil, fmt.Errorf("%s: the debugger has gone", command)
+	return func() (dap.Message, error) {
+		select {
+		case m, ok := <-answered:
+			if !ok {
+				return nil, fmt.Errorf("%s: the debugger has gone", command)
+			}
+			return m, refusal(command, m)
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%s: %w", command, ctx.Err())
 		}
-		return m, refusal(command, m)
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%s: %w", command, ctx.Err())
-	}
+	}, nil
 }
 
 func (d *Debugger) write(message any) error {

@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +38,26 @@ var attached = map[string]struct {
 			return []string{os.Getenv("KUBETUNNEL_PYTHON"), "-m", "debugpy", "--listen", "127.0.0.1:5678", source}
 		},
 	},
+	"debugpy, a process": {
+		debuggee: debuggees["debugpy"], configuration: map[string]any{"type": "debugpy", "python": os.Getenv("KUBETUNNEL_PYTHON"), "processId": "cart.py"},
+		program: func(_ context.Context, _ *testing.T, source string) []string {
+			return []string{os.Getenv("KUBETUNNEL_PYTHON"), source}
+		},
+	},
+	"debugpy --connect": {
+		debuggee: debuggees["debugpy"], configuration: map[string]any{"type": "debugpy", "python": os.Getenv("KUBETUNNEL_PYTHON"), "listen": map[string]any{"host": "127.0.0.1", "port": 5679}},
+		program: func(_ context.Context, _ *testing.T, source string) []string {
+			// It gives up when nobody listens yet.
+			return []string{"sh", "-c", `until "$0" -m debugpy --connect 127.0.0.1:5679 "$1"; do sleep 0.2; done`, os.Getenv("KUBETUNNEL_PYTHON"), source}
+		},
+	},
+	"lldb-dap, a debug server": {
+		debuggee: debuggees["lldb-dap"], configuration: map[string]any{"type": "lldb-dap", "gdb-remote-port": 1234, "lldbDapPath": os.Getenv("KUBETUNNEL_LLDB_DAP")},
+		program: func(ctx context.Context, t *testing.T, source string) []string {
+			server := filepath.Join(filepath.Dir(os.Getenv("KUBETUNNEL_LLDB_DAP")), "lldb-server")
+			return []string{server, "gdbserver", "127.0.0.1:1234", "--", compile(ctx, t, "g++", "-g", "-O0", source)}
+		},
+	},
 	"lldb-dap, a process": {
 		debuggee: debuggees["lldb-dap"], configuration: map[string]any{"type": "lldb-dap", "pid": "cart", "lldbDapPath": os.Getenv("KUBETUNNEL_LLDB_DAP")},
 		program: func(ctx context.Context, t *testing.T, source string) []string {
@@ -52,7 +71,8 @@ func TestDebuggersAttachToWhatRunsInTheSession(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx := testContext(t)
 			restored := remember(ctx, t, shop, "cart")
-			e := openEditor(ctx, t)
+			// By GDB debugpy gets into a process that runs already.
+			e := openEditor(ctx, t, "PATH="+os.Getenv("PATH")+string(os.PathListSeparator)+filepath.Dir(os.Getenv("KUBETUNNEL_GDB")))
 			a.launch = func(context.Context, *testing.T, string) map[string]any {
 				a.configuration["request"] = "attach"
 				return a.configuration
@@ -75,42 +95,88 @@ func TestDebuggersAttachToWhatRunsInTheSession(t *testing.T) {
 	}
 }
 
+// exposedServers are debug servers of programs, started by `tunnel-server run --expose`.
+var exposedServers = map[string]struct {
+	debuggee
+	// program is what is started, given the source and the port to expose.
+	program func(ctx context.Context, t *testing.T, source string, port int) []string
+	// listening is in its output once it can be attached to.
+	listening string
+	// configuration is the editor's own, given where the port is on the workstation.
+	configuration func(port int) map[string]any
+}{
+	"dlv --headless": {
+		debuggee: debuggees["delve"], listening: "API server listening",
+		program: func(ctx context.Context, t *testing.T, source string, port int) []string {
+			return []string{"dlv", "exec", "--headless", "--listen=" + listenOn(port), buildGo(ctx, t, filepath.Dir(source))}
+		},
+		configuration: func(int) map[string]any { return map[string]any{"type": "go", "request": "attach", "mode": "remote"} },
+	},
+	"debugpy --listen": {
+		debuggee: debuggees["debugpy"], listening: "wait_for_client",
+		program: func(_ context.Context, _ *testing.T, source string, port int) []string {
+			return []string{os.Getenv("KUBETUNNEL_PYTHON"), "-m", "debugpy", "--log-to-stderr", "--wait-for-client", "--listen", listenOn(port), source}
+		},
+		configuration: func(int) map[string]any { return map[string]any{"type": "debugpy", "request": "attach"} },
+	},
+	"node --inspect-brk": {
+		debuggee: debuggee{
+			source: "test/e2e/testdata/debuggers/cart.js", children: true, adapter: startJSDebug,
+			expression: "answer.currency + 1", want: "'EUR1'", variable: "answer", value: "{servedBy:",
+		},
+		listening: "Debugger listening on",
+		program: func(_ context.Context, _ *testing.T, source string, port int) []string {
+			return []string{"node", "--inspect-brk=" + listenOn(port), source}
+		},
+		configuration: func(port int) map[string]any {
+			return map[string]any{"type": "pwa-node", "request": "attach", "address": "127.0.0.1", "port": port, "continueOnAttach": true}
+		},
+	},
+}
+
 // An editor's own debugger attaches to a debug server in a session without one, by the
 // port that is exposed.
 func TestDebuggersOutsideReachAServerThatIsExposed(t *testing.T) {
-	ctx := testContext(t)
-	restored := remember(ctx, t, shop, "cart")
-	e := openEditor(ctx, t)
-	s := &debugged{debuggee: debuggees["delve"], id: "exposed", launched: json.RawMessage(`{"type":"go","request":"attach","mode":"remote"}`)}
-	s.path, s.line = breakpointIn(t, filepath.Join(world.Root, s.source))
-	const debugPort = 2345
-	port := freePort(ctx, t)
-	listen := listenOn(port)
-	_, err := e.Server.StartSession(ctx, &protocol.StartSessionParams{
-		ID: s.id, Target: protocol.Target{Namespace: shop, Service: "cart", LocalPort: port},
-		Command: &protocol.Command{
-			Args: []string{"dlv", "exec", "--headless", fmt.Sprintf("--listen=127.0.0.1:%d", debugPort), buildGo(ctx, t, filepath.Dir(s.path))},
-			Env:  map[string]*string{"LISTEN": &listen}, Expose: []int{debugPort},
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
+	for name, x := range exposedServers {
+		t.Run(name, func(t *testing.T) {
+			ctx := testContext(t)
+			restored := remember(ctx, t, shop, "cart")
+			e := openEditor(ctx, t)
+			s := &debugged{debuggee: x.debuggee, id: "exposed"}
+			s.path, s.line = breakpointIn(t, filepath.Join(world.Root, s.source))
+			debugPort, port := freePort(ctx, t), freePort(ctx, t)
+			listen := listenOn(port)
+			_, err := e.Server.StartSession(ctx, &protocol.StartSessionParams{
+				ID: s.id, Target: protocol.Target{Namespace: shop, Service: "cart", LocalPort: port},
+				Command: &protocol.Command{Args: x.program(ctx, t, s.path, debugPort), Env: map[string]*string{"LISTEN": &listen}, Expose: []int{debugPort}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			info, err := e.WaitState(ctx, s.id, protocol.StateReady)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = cluster.Wait(ctx, "the debug server", func() (bool, error) {
+				return strings.Contains(e.Output(s.id), x.listening), nil
+			})
+			if err != nil {
+				t.Fatalf("%v\n%s", err, e.Output(s.id))
+			}
+			exposed := info.Exposed[0].LocalPort
+			s.endpoint = &protocol.Endpoint{Network: "tcp", Address: listenOn(exposed)}
+			if s.adapter != nil {
+				s.endpoint = s.adapter(ctx, t)
+			}
+			if s.launched, err = json.Marshal(x.configuration(exposed)); err != nil {
+				t.Fatal(err)
+			}
+			s.attach(ctx, t, e)
+			s.stopAtCall(ctx, t)
+			stopSession(ctx, t, e, s.id)
+			restored()
+			s.waitOrigin(ctx, t)
+			waitNothingLeft(ctx, t, shop)
+		})
 	}
-	info, err := e.WaitState(ctx, s.id, protocol.StateReady)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = cluster.Wait(ctx, "the debug server", func() (bool, error) {
-		return strings.Contains(e.Output(s.id), "API server listening"), nil
-	})
-	if err != nil {
-		t.Fatalf("%v\n%s", err, e.Output(s.id))
-	}
-	s.endpoint = &protocol.Endpoint{Network: "tcp", Address: fmt.Sprintf("127.0.0.1:%d", info.Exposed[0].LocalPort)}
-	s.attach(ctx, t, e)
-	s.stopAtCall(ctx, t)
-	stopSession(ctx, t, e, s.id)
-	restored()
-	s.waitOrigin(ctx, t)
-	waitNothingLeft(ctx, t, shop)
 }

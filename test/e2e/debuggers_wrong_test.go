@@ -52,6 +52,13 @@ var wrong = map[string]struct {
 	},
 	"lldb-dap: in its own words":         {launch: `{"type":"lldb-dap","program":"/bin/true","sourceMap":[["alone"]]}`, told: "array of two-element arrays"},
 	"lldb-dap: in its newer one's words": {launch: `{"type":"lldb-dap","lldbDapPath":"LLDB","program":"/bin/true","cwd":"/none"}`, told: "chdir failed: No such file or directory"},
+	"js-debug: another type":             {launch: `{"type":"js-debug","jsDebugPath":"JSDEBUG","program":7}`, code: protocol.CodeBadLaunch, told: `"program"`},
+	"js-debug: no program":               {launch: `{"type":"js-debug","jsDebugPath":"JSDEBUG","program":"FOLDER/none.js"}`, code: protocol.CodeBadLaunch, told: "none.js"},
+	"node: no program":                   {launch: `{"type":"node","program":"FOLDER/none.js"}`, code: protocol.CodeBadLaunch, told: "none.js"},
+	"java: another type":                 {launch: `{"type":"java","mainClass":7,"classPaths":["FOLDER"]}`, code: protocol.CodeBadLaunch, told: `"mainClass"`},
+	"java: no class":                     {launch: `{"type":"java","classPaths":["FOLDER"]}`, code: protocol.CodeBadLaunch, told: `"mainClass"`},
+	"gdb: another type":                  {launch: `{"type":"gdb","adapter":["GDB","--interpreter=dap"],"adapterEnv":"whole","program":7}`, code: protocol.CodeBadLaunch, told: `"program": must be a string`},
+	"gdb: no program":                    {launch: `{"type":"gdb","adapter":["GDB","--interpreter=dap"],"adapterEnv":"whole","program":"FOLDER/none"}`, told: "FOLDER/none"},
 	"no such adapter":                    {launch: `{"type":"cobol","adapter":["no-such-adapter"],"program":"x"}`, told: "no-such-adapter is not in PATH"},
 	"no such type":                       {launch: `{"type":"coreclr","program":"x.dll"}`, code: protocol.CodeUnknownAdapter, told: "netcoredbg"},
 }
@@ -66,7 +73,8 @@ func TestDebuggersTellWhatIsWrongAndNothingIsRedirected(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			fill := strings.NewReplacer("FOLDER", folder, "PYTHON", os.Getenv("KUBETUNNEL_PYTHON"), "LLDB", os.Getenv("KUBETUNNEL_LLDB_DAP"))
+			fill := strings.NewReplacer("FOLDER", folder, "PYTHON", os.Getenv("KUBETUNNEL_PYTHON"), "LLDB", os.Getenv("KUBETUNNEL_LLDB_DAP"),
+				"JSDEBUG", os.Getenv("KUBETUNNEL_JS_DEBUG"), "GDB", os.Getenv("KUBETUNNEL_GDB"))
 			before := serviceVersion(ctx, t, "cart")
 			e := openEditor(ctx, t)
 			launch := json.RawMessage(fill.Replace(w.launch))

@@ -1,7 +1,7 @@
 // bundle.mjs [--tests]: the extension in one file, dist/extension.js; with --tests also
 // the tests, each in a file of its own below build/.
 import { build } from "esbuild";
-import { readdirSync, rmSync } from "node:fs";
+import { copyFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -19,4 +19,6 @@ if (process.argv.includes("--tests")) {
     const entryPoints = readdirSync(join(root, folder)).filter((name) => name.endsWith(".test.ts") || name === "index.ts").map((name) => join(folder, name));
     if (entryPoints.length > 0) await build({ ...common, external: ["vscode", "vscode-jsonrpc", "playwright-core", "typescript"], entryPoints, outdir: join("build", kind), sourcemap: "inline" });
   }
+  await build({ ...common, entryPoints: ["test/host/java/extension.ts"], outfile: "build/host/java/extension.js" });
+  copyFileSync(join(root, "test/host/java/package.json"), join(root, "build/host/java/package.json"));
 }

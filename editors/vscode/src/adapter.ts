@@ -2,29 +2,22 @@
 import * as vscode from "vscode";
 import type { Configuration } from "./byname";
 import { resolvedOf } from "./configuration";
-import type { Backend } from "./backend";
 import type { Problems } from "./problems";
 import type { Sessions } from "./sessions";
 
 export class AdapterFactory implements vscode.DebugAdapterDescriptorFactory {
   constructor(
-    private readonly backend: Backend,
     private readonly sessions: Sessions,
     private readonly problems: Problems,
   ) {}
 
   async createDebugAdapterDescriptor(session: vscode.DebugSession): Promise<vscode.DebugAdapterDescriptor> {
     const { target, launch, mode } = resolvedOf(session.configuration);
-    const folder = session.workspaceFolder;
-    const start = { folder, name: session.name, target, launch };
+    const start = { folder: session.workspaceFolder, name: session.name, target, launch, launcher: mode === "launcher" };
     if (mode === "launcher")
       return new vscode.DebugAdapterInlineImplementation(
         new LauncherAdapter(
-          async () => {
-            const { id } = await this.sessions.start(session.id, start);
-            const result = await this.backend.request("session/resolve", { target, launch, id, ...(folder ? { folder: folder.uri.fsPath } : {}) });
-            return { id, launch: result.launch as Configuration };
-          },
+          () => this.sessions.start(session.id, start),
           (id) => this.sessions.stop(id),
           session,
           (error) => this.problems.show(error),

@@ -50,7 +50,7 @@ export function activate(context: vscode.ExtensionContext): API {
     vscode.debug.registerDebugConfigurationProvider(debugType, new ConfigurationProvider(server, problems, "initial"), Initial),
     vscode.debug.registerDebugConfigurationProvider(debugType, new ConfigurationProvider(server, problems, "dynamic"), Dynamic),
     vscode.debug.registerDebugConfigurationProvider("*", new BlockProvider(server, problems)),
-    vscode.debug.registerDebugAdapterDescriptorFactory(debugType, new AdapterFactory(server, sessions, problems)),
+    vscode.debug.registerDebugAdapterDescriptorFactory(debugType, new AdapterFactory(sessions, problems)),
     ...commands(server, output, problems, sessions, cluster),
   );
   const activationMillis = performance.now() - began;

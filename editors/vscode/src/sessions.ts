@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import type { SessionInfo, StartSessionResult, Target } from "../../../protocol/gen/protocol";
 import type { Backend } from "./backend";
+import type { Configuration } from "./byname";
 import type { Output } from "./output";
 import type { Problems } from "./problems";
 import { isOver, targetName } from "./words";
@@ -11,11 +12,15 @@ export interface Start {
   folder: vscode.WorkspaceFolder | undefined;
   name: string;
   target: Target;
-  launch: unknown;
+  launch: Configuration;
+  /** Whether the debugger lives in the editor, which launches what the server makes of the configuration for the session. */
+  launcher: boolean;
 }
 
 interface Entry {
   start: Start;
+  /** What the editor launches, once the server has told. */
+  launch?: Configuration;
   info: SessionInfo;
   /** Its failure has been told, or whoever has asked for it is told by the answer. */
   told: boolean;
@@ -54,14 +59,17 @@ export class Sessions implements vscode.Disposable {
    * Starts a session, or finds the one of that debug session: it is started again by the
    * editor while its intercept stays. One that is over gives its place to a new one.
    */
-  async start(debugSession: string, start: Start): Promise<StartSessionResult & { id: string }> {
+  async start(debugSession: string, start: Start): Promise<StartSessionResult & { id: string; launch: Configuration }> {
     const former = [...this.entries.keys()].reverse().find((id) => id === debugSession || id.startsWith(`${debugSession}.`));
     const old = former === undefined ? undefined : this.entries.get(former);
     const id = old && isOver(old.info) ? `${debugSession}.${++this.count}` : (former ?? debugSession);
     const again = old !== undefined && !isOver(old.info);
     if (!again) this.entries.set(id, { start, told: true, info: { id, kind: "debug", target: start.target, state: "starting" } });
-    const run = async (token?: vscode.CancellationToken): Promise<StartSessionResult> =>
-      this.backend.request("session/start", { id, target: start.target, launch: start.launch, ...(start.folder ? { folder: start.folder.uri.fsPath } : {}), showsErrors: true, workDoneToken: id }, token);
+    const run = async (token?: vscode.CancellationToken): Promise<StartSessionResult & { launch: Configuration }> => {
+      const launch = this.entries.get(id)?.launch ?? (await this.launchOf(id, start, token));
+      const result = await this.backend.request("session/start", { id, target: start.target, launch, ...where(start), showsErrors: true, workDoneToken: id }, token);
+      return { ...result, launch };
+    };
     try {
       const result = again ? await run() : await this.showing(id, start.target, run);
       const entry = this.entries.get(id);
@@ -78,8 +86,18 @@ export class Sessions implements vscode.Disposable {
     }
   }
 
+  /** The configuration for the session of this id: where the editor has the debugger, it says how to get there. */
+  private async launchOf(id: string, start: Start, token?: vscode.CancellationToken): Promise<Configuration> {
+    if (!start.launcher) return start.launch;
+    const result = await this.backend.request("session/resolve", { target: start.target, launch: start.launch, id, ...where(start) }, token);
+    const launch = result.launch as Configuration;
+    const entry = this.entries.get(id);
+    if (entry) entry.launch = launch;
+    return launch;
+  }
+
   /** Shows the stages of a start, which can be cancelled at each of them. */
-  private showing(id: string, target: Target, run: (token: vscode.CancellationToken) => Promise<StartSessionResult>): Promise<StartSessionResult> {
+  private showing<T>(id: string, target: Target, run: (token: vscode.CancellationToken) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       void vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: `KubeTunnel: ${targetName(target)}`, cancellable: true }, async (progress, token) => {
         const listener = this.backend.onProgress(({ token: of, value }) => {
@@ -158,6 +176,10 @@ export class Sessions implements vscode.Disposable {
     for (const s of this.subscriptions) s.dispose();
     this.changed.dispose();
   }
+}
+
+function where({ folder }: Start): { folder?: string } {
+  return folder ? { folder: folder.uri.fsPath } : {};
 }
 
 function again({ folder, name, target, launch }: Start): vscode.MessageItem & { run(): unknown } {

@@ -18,19 +18,26 @@ before(async () => {
     { name: "Launch by questions", type: "go", request: "launch", program: "${command:shop.root}/${input:which}" },
     { name: "By questions", type: "kubetunnel", request: "launch", target, debug: "Launch by questions" },
     { name: "By name", type: "kubetunnel", request: "launch", target, debug: "Launch" },
+    { name: "Cart in Java", type: "java", request: "launch", mainClass: "Cart", preLaunchTask: "classes", env: { LISTEN: "127.0.0.1:8080" } },
+    { name: "Java by name", type: "kubetunnel", request: "launch", target: { ...target, localPort: 8080 }, debug: "Cart in Java" },
     { name: "Unknown name", type: "kubetunnel", request: "launch", target, debug: "Lunch" },
     { name: "Misspelt", type: "kubetunnel", request: "launch", target: { namespace: "shop", service: "crat" }, debug: { type: "go", request: "launch", program: cart } },
     { name: "Unfinished", type: "kubetunnel", request: "launch", target: { namespace: "shop", service: "", port: "" }, debug: "" },
   ];
   fs.writeFileSync(path.join(folder, ".vscode", "launch.json"), `// A comment, as people have them.\n${JSON.stringify({ version: "0.2.0", configurations, inputs: [{ id: "which", type: "command", command: "shop.which", args: { of: "cart" } }], compounds: [{ name: "Both", configurations: ["By name"] }] }, null, 2)}`);
-  fs.writeFileSync(path.join(folder, ".vscode", "tasks.json"), JSON.stringify({ version: "2.0.0", tasks: [{ label: "note", type: "shell", command: "echo done > noted", problemMatcher: [] }] }));
+  const tasks = [
+    { label: "note", type: "shell", command: "echo done > noted", problemMatcher: [] },
+    { label: "classes", type: "shell", command: `mkdir -p target/classes && javac -g -d target/classes ${path.join(root, "test", "e2e", "testdata", "debuggers", "Cart.java")}`, problemMatcher: [] },
+  ];
+  fs.writeFileSync(path.join(folder, ".vscode", "tasks.json"), JSON.stringify({ version: "2.0.0", tasks }));
   fs.writeFileSync(path.join(folder, ".vscode", "settings.json"), JSON.stringify({ "shop.program": cart }));
   await workbench.start({ "kubetunnel.server.path": path.join(root, "bin", "tunnel-server") });
 });
 after(() => workbench.end());
 
 test("the extension's API tests, in an extension host", async () => {
-  const { code, lines } = await workbench.runInHost(folder, path.join(root, "editors", "vscode"), path.join(root, "editors", "vscode", "build", "host", "index.js"));
+  const ours = path.join(root, "editors", "vscode");
+  const { code, lines } = await workbench.runInHost(folder, [ours, path.join(ours, "build", "host", "java")], path.join(ours, "build", "host", "index.js"));
   // VS Code itself says much that is nobody's concern when all is well.
   for (const line of lines) if (code !== 0 || /^(ok|measured): /.test(line)) console.log(line);
   const activation = lines.map((line) => /measured: activation (\d+) ms/.exec(line)?.[1]).find((n) => n !== undefined);

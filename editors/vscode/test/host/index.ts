@@ -165,6 +165,25 @@ test("a block in a configuration whose own debugger is not installed here", asyn
   await until("its end", async () => (await api()).sessions[0]?.state === "ended");
 });
 
+test("a debugger of the editor's own attaches to the program that the session starts, which a task has built", async () => {
+  assert.ok(!fs.existsSync(path.join(folder().uri.fsPath, "target")), "not built before");
+  const attached = new Promise<vscode.DebugSession>((resolve) => {
+    const listener = vscode.debug.onDidStartDebugSession((session) => {
+      if (session.type !== "java") return;
+      listener.dispose();
+      resolve(session);
+    });
+  });
+  assert.ok(await vscode.debug.startDebugging(folder(), "Java by name"));
+  const { configuration, parentSession } = await attached;
+  assert.equal(configuration.request, "attach");
+  assert.equal(parentSession?.type, "kubetunnel");
+  await until("the session to be live", async () => (await api()).sessions[0]?.state === "live");
+  await vscode.debug.stopDebugging();
+  await until("its end", async () => (await api()).sessions[0]?.state === "ended");
+  assert.equal(vscode.debug.activeDebugSession, undefined);
+});
+
 test("a configuration that names none starts nothing, and nothing is left", async () => {
   const before = (await api()).sessions.length;
   assert.equal(await vscode.debug.startDebugging(folder(), "Unknown name"), false);

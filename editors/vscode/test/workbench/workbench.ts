@@ -95,7 +95,7 @@ export class Workbench {
   }
 
   /** Runs a script inside an extension host that has the extension of a folder; the code is 0 when it has passed. */
-  async runInHost(folder: string, extension: string, script: string): Promise<{ code: number; lines: string[] }> {
+  async runInHost(folder: string, extensions: string[], script: string): Promise<{ code: number; lines: string[] }> {
     if (!this.browser) throw new Error("not started");
     const page = await this.browser.newPage();
     page.setDefaultTimeout(patience);
@@ -107,7 +107,7 @@ export class Workbench {
     });
     const there = (place: string): string => `vscode-remote://127.0.0.1:${this.port}${place}`;
     const payload = JSON.stringify([
-      ["extensionDevelopmentPath", there(extension)],
+      ...extensions.map((extension) => ["extensionDevelopmentPath", there(extension)]),
       ["extensionTestsPath", there(script)],
     ]);
     await page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(folder)}&payload=${encodeURIComponent(payload)}`);
