@@ -4,7 +4,6 @@ package debug
 
 import (
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -132,12 +131,4 @@ func TestVariablesThatAreKeptAreTheStartersOwn(t *testing.T) {
 	if !slices.Equal(env, want) {
 		t.Errorf("got %q", env)
 	}
-}
-
-func numberOf(err error) protocol.ErrorCode {
-	var e *protocol.Error
-	if errors.As(err, &e) {
-		return e.Code
-	}
-	return 0
 }

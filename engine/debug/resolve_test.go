@@ -2,6 +2,7 @@ package debug
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -29,6 +30,14 @@ func workspace(t *testing.T) string {
 		}
 	}
 	return root
+}
+
+func numberOf(err error) protocol.ErrorCode {
+	var e *protocol.Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return 0
 }
 
 func resolved(t *testing.T, root, launch string) (*protocol.ResolveSessionResult, map[string]any) {
