@@ -7,20 +7,16 @@ import dev.kubetunnel.core.Events;
 import dev.kubetunnel.core.Failure;
 import dev.kubetunnel.core.Words;
 import dev.kubetunnel.protocol.Protocol.EndInterceptParams;
-import dev.kubetunnel.protocol.Protocol.KubeContext;
 import dev.kubetunnel.protocol.Protocol.SessionInfo;
 import dev.kubetunnel.protocol.Protocol.SessionParams;
 import java.awt.BorderLayout;
 import java.awt.FlowLayout;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import javax.swing.JButton;
 import javax.swing.JComponent;
 import javax.swing.JPanel;
 import javax.swing.JScrollPane;
 import javax.swing.JTree;
-import javax.swing.Timer;
 import javax.swing.ToolTipManager;
 import javax.swing.event.TreeExpansionEvent;
 import javax.swing.event.TreeExpansionListener;
@@ -32,22 +28,17 @@ import javax.swing.tree.TreeSelectionModel;
  * Services with who debugs them. The cluster is asked only while somebody looks.
  */
 final class ClusterView implements Disposable {
-    /** How often what is visible is asked for. */
-    private static final int PAUSE_MILLIS = 3000;
-
     private final KubeTunnel kubetunnel;
-    private final ClusterLists lists;
     private final ViewModel model = new ViewModel();
+    private final ClusterFollower cluster;
     private final JTree tree = new JTree(model.tree());
     private final JButton stop = Form.button(new JButton(), "&Stop");
     private final JPanel panel = new JPanel(new BorderLayout());
-    private final Timer timer = new Timer(PAUSE_MILLIS, event -> lookAgain());
-    private volatile boolean asking;
     private volatile boolean disposed;
 
     ClusterView(KubeTunnel kubetunnel) {
         this.kubetunnel = kubetunnel;
-        lists = new ClusterLists(kubetunnel, this::isDisposed);
+        cluster = new ClusterFollower(kubetunnel, model, this::showClusters);
         tree.setRootVisible(false);
         tree.setShowsRootHandles(true);
         tree.setCellRenderer(new ViewModel.Renderer());
@@ -59,13 +50,14 @@ final class ClusterView implements Disposable {
             @Override
             public void treeExpanded(TreeExpansionEvent event) {
                 if (model.opened(event.getPath())) {
-                    look();
+                    cluster.update();
                 }
             }
 
             @Override
             public void treeCollapsed(TreeExpansionEvent event) {
                 model.closed(event.getPath());
+                cluster.update();
             }
         });
         JPanel buttons = new JPanel(new FlowLayout(FlowLayout.LEADING, 4, 2));
@@ -73,17 +65,10 @@ final class ClusterView implements Disposable {
         buttons.add(stop);
         buttons.add(refresh);
         stop.addActionListener(event -> stopSelected());
-        refresh.addActionListener(event -> look());
+        refresh.addActionListener(event -> cluster.refresh());
         panel.add(buttons, BorderLayout.PAGE_START);
         panel.add(new JScrollPane(tree), BorderLayout.CENTER);
-        panel.addHierarchyListener(event -> {
-            if (panel.isShowing()) {
-                timer.start();
-                lookAgain();
-            } else {
-                timer.stop();
-            }
-        });
+        panel.addHierarchyListener(event -> look(panel.isShowing()));
         enableStop();
         kubetunnel.listen(new Events() {
             @Override
@@ -120,67 +105,24 @@ final class ClusterView implements Disposable {
         model.setClusters(clusters, problem);
         expand(model.sessionsPath());
         model.openSessions().forEach(this::expand);
-        expand(model.clustersPath());
-        model.openClusters().forEach(this::expand);
+        expandClusters();
         enableStop();
     }
 
-    private void lookAgain() {
-        if (!asking) {
-            look();
-        }
+    private void showClusters() {
+        model.setClusters(cluster.clusters(), cluster.problem());
+        expandClusters();
+        enableStop();
     }
 
-    /** Asks for contexts, for the namespaces of those that are open, and for the Services of those namespaces that are. */
-    void look() {
-        asking = true;
-        Ide.inBackground(() -> {
-            List<ViewModel.Cluster> clusters = new ArrayList<>();
-            String problem = null;
-            try {
-                for (KubeContext context : lists.contexts()) {
-                    clusters.add(cluster(context));
-                }
-            } catch (Failure e) {
-                problem = e.forPeople();
-            }
-            String text = problem;
-            Ide.onUi(() -> {
-                asking = false;
-                show(kubetunnel.sessions(), clusters, text);
-            });
-        });
+    private void expandClusters() {
+        expand(model.clustersPath());
+        model.openClusters().forEach(this::expand);
     }
 
-    private ViewModel.Cluster cluster(KubeContext context) {
-        if (!model.isOpen(context)) {
-            return new ViewModel.Cluster(context, null, null);
-        }
-        try {
-            List<ViewModel.Namespace> namespaces = new ArrayList<>();
-            for (String name : ownFirst(context.namespace, lists.namespaces(context.name))) {
-                namespaces.add(namespace(context, name));
-            }
-            return new ViewModel.Cluster(context, namespaces, null);
-        } catch (Failure e) {
-            // Who may not list namespaces has the context's own all the same.
-            return new ViewModel.Cluster(context, List.of(namespace(context, context.namespace)), e.forPeople());
-        }
-    }
-
-    private static List<String> ownFirst(String own, List<String> names) {
-        return names.stream().sorted(Comparator.comparing((String name) -> !name.equals(own))).toList();
-    }
-
-    private ViewModel.Namespace namespace(KubeContext context, String name) {
-        if (!model.isOpen(context, name)) {
-            return new ViewModel.Namespace(name, null, null);
-        }
-        try {
-            return new ViewModel.Namespace(name, lists.services(context.name, name), null);
-        } catch (Failure e) {
-            return new ViewModel.Namespace(name, List.of(), e.forPeople());
-        }
+    /** Follows the cluster, or doesn't any more. */
+    void look(boolean on) {
+        cluster.look(on && !disposed);
     }
 
     private void expand(TreePath path) {
@@ -227,7 +169,7 @@ final class ClusterView implements Disposable {
     @Override
     public void dispose() {
         disposed = true;
-        timer.stop();
+        cluster.look(false);
     }
 
     private boolean isDisposed() {
