@@ -4,11 +4,13 @@ package sandbox
 
 import (
 	"errors"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -226,23 +228,67 @@ func (in *innerInit) reap() {
 // endOne ends one started process and what it started. Orphans belong to it when
 // no other process was started here.
 func (in *innerInit) endOne(pid int) {
-	for range 1000 {
-		all := len(in.roots) == 0 || (len(in.roots) == 1 && in.roots[pid])
-		var victims []processID
-		if all {
-			victims = descendants(os.Getpid())
-		} else if in.roots[pid] {
-			victims = append(descendants(pid), processID{pid: pid})
-		}
-		victims = living(victims)
+	known := map[processID]struct{}{}
+	for look := range 1000 {
+		victims := in.family(pid, known)
 		if len(victims) == 0 {
 			break
+		}
+		stopAll(victims)
+		// Nothing is killed before all stand still: the children of one that is gone are not
+		// known to be its own.
+		if note(known, victims) || look < stopLooks && len(running(victims)) > 0 {
+			time.Sleep(time.Millisecond)
+			continue
 		}
 		killAll(victims)
 		time.Sleep(2 * time.Millisecond)
 		in.reap()
 	}
 	in.reap()
+}
+
+// stopLooks is how often a process is waited for that doesn't stop: it may be in the kernel.
+const stopLooks = 25
+
+// family is what lives of a started process and of what it started: known are those that
+// were seen before, whose parents may be gone.
+func (in *innerInit) family(pid int, known map[processID]struct{}) []processID {
+	if len(in.roots) == 0 || (len(in.roots) == 1 && in.roots[pid]) {
+		return living(descendants(os.Getpid()))
+	}
+	found := map[processID]processID{}
+	add := func(all ...processID) {
+		for _, p := range all {
+			found[p.timeless()] = p
+		}
+	}
+	if root, lives := processNow(pid); lives && in.roots[pid] {
+		add(root)
+		add(descendants(pid)...)
+	}
+	for p := range known {
+		if now, lives := processNow(p.pid); lives && now.timeless() == p {
+			add(now)
+			add(descendants(p.pid)...)
+		}
+	}
+	return living(slices.Collect(maps.Values(found)))
+}
+
+// note adds processes to those that are known, and tells whether one is new.
+func note(known map[processID]struct{}, seen []processID) bool {
+	before := len(known)
+	for _, p := range seen {
+		known[p.timeless()] = struct{}{}
+	}
+	return len(known) > before
+}
+
+// timeless is the process whatever its state.
+func (p processID) timeless() processID {
+	p.state = 0
+	return p
 }
 
 // endAll ends every descendant, also daemons, stopped ones and those that fork
@@ -277,11 +323,15 @@ func (in *innerInit) endAll(grace time.Duration) int {
 	return 1
 }
 
-// killAll stops first, so that nobody forks between two looks.
-func killAll(victims []processID) {
+func stopAll(victims []processID) {
 	for _, p := range victims {
 		_ = syscall.Kill(p.pid, syscall.SIGSTOP)
 	}
+}
+
+// killAll stops first, so that nobody forks between two looks.
+func killAll(victims []processID) {
+	stopAll(victims)
 	for _, p := range victims {
 		_ = syscall.Kill(p.pid, syscall.SIGKILL)
 	}

@@ -181,6 +181,33 @@ func TestEndSparesOtherProcesses(t *testing.T) {
 	}
 }
 
+// A process that starts others all the time leaves none of them, while another one goes on.
+func TestEndTakesWhatIsBeingStarted(t *testing.T) {
+	b := newTestSandbox(t, Config{})
+	ready := newReady()
+	other, err := b.Start(t.Context(), helperCommand("sleep", ready))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready.wait(t)
+	for range 20 {
+		forks := newReady()
+		p, err := b.Start(t.Context(), Command{
+			Args: []string{"sh", "-c", "i=0; while [ $i -lt 300 ]; do sleep 1000 & i=$((i+1)); [ $i -ne 5 ] || echo ready; done; wait"}, Env: os.Environ(), Stdout: forks,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		forks.wait(t)
+		if err := p.End(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if tree := b.super.tree(); len(tree) != 1 || tree[0].pid != other.PID() {
+			t.Fatalf("left after End: %v, want only %d", tree, other.PID())
+		}
+	}
+}
+
 func TestCloseLetsProcessesFinish(t *testing.T) {
 	b := newTestSandbox(t, Config{})
 	note := filepath.Join(t.TempDir(), "note")
