@@ -135,8 +135,8 @@ func (p *planner) remember() {
 		m.About, m.Since = aboutOf(&in), in.CreationTimestamp.Time
 		if cs, _ := p.client(in.UID); cs != nil {
 			m.Counters = cs.Counters
-			if cs.Attached && p.w.Link.Connected {
-				m.LastAttached = p.w.Now
+			if heard := p.heardAt(); cs.Attached && heard.After(m.LastAttached) {
+				m.LastAttached = heard
 			}
 		}
 		m.Reverts = max(m.Reverts, in.Status.Reverts)
@@ -155,6 +155,15 @@ func (p *planner) remember() {
 		clients[uid] = m
 	}
 	p.plan.Memory.Clients = clients
+}
+
+// heardAt is when the agent's last word still held: a quiet session makes nobody look, so
+// the last look may be long before the channel was lost.
+func (p *planner) heardAt() time.Time {
+	if p.w.Link.Connected {
+		return p.w.Now
+	}
+	return p.w.Link.LostAt
 }
 
 func (m Memory) clone() Memory {

@@ -66,6 +66,9 @@ func TestPlan(t *testing.T) {
 		"away for longer than the lease":                               {[]change{isSwitched, client0(func(c *control.ClientState) { c.Attached, c.AwayMillis = false, 61_000 })}, "RestoreService DeleteIntercept", v1alpha1.StateDetached},
 		"never came":                                                   {[]change{client0(func(c *control.ClientState) { *c = control.ClientState{Intercept: "in-one"} }), seen(121*time.Second, 0)}, "DeleteIntercept", v1alpha1.StateReady},
 		"came while a former operator was there":                       {[]change{client0(func(c *control.ClientState) { *c = control.ClientState{Intercept: "in-one"} }), wasAttached, seen(61*time.Second, 0)}, "DeleteIntercept", v1alpha1.StateDetached},
+		"was quiet for its lease, and the agent has just gone":         {[]change{func(w *World) { w.Owned.Pods = nil }, seen(time.Hour, 61*time.Second), lost(time.Second, true)}, "", v1alpha1.StatePreparing},
+		"was quiet for its lease, and the agent can't be reached":      {[]change{seen(time.Hour, 3*time.Minute), lost(time.Second, false)}, "", v1alpha1.StatePreparing},
+		"the agent went longer ago than the lease":                     {[]change{func(w *World) { w.Owned.Pods = nil }, seen(time.Hour, 3*time.Minute), lost(61*time.Second, true)}, "DeleteIntercept", v1alpha1.StatePreparing},
 		"came, and is gone from a new agent for longer than the lease": {[]change{client0(func(c *control.ClientState) { *c = control.ClientState{Intercept: "in-one"} }), seen(time.Hour, 61*time.Second)}, "DeleteIntercept", v1alpha1.StateDetached},
 
 		"the control channel is lost for a moment":                   {[]change{isSwitched, lost(200*time.Millisecond, false)}, "", v1alpha1.StateLive},
