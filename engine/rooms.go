@@ -114,8 +114,9 @@ type LinkConfig struct {
 type Link interface {
 	// PublicKey is the engine's key for this session.
 	PublicKey() string
-	// Connect attaches to the agent; afterwards the link keeps itself attached.
-	Connect(ctx context.Context, agent AgentInfo, dial func(context.Context) (io.ReadWriteCloser, error)) error
+	// Connect attaches to the agent; afterwards the link keeps itself attached. It asks
+	// which agent there is, as dial does, for each tunnel that it makes.
+	Connect(ctx context.Context, agent func(context.Context) (AgentInfo, error), dial func(context.Context) (io.ReadWriteCloser, error)) error
 	// Pod is what the agent's twin tells of the app's container; its files are put below
 	// dir, and kept up to date there until the link is closed. ConfigMaps, Secrets and the
 	// like are put below memory, unless that is "".

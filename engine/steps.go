@@ -221,11 +221,7 @@ func (s *Session) waitAgent(ctx context.Context) error {
 func (s *Session) attach(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	agent, err := s.intercept.Agent(ctx)
-	if err != nil {
-		return err
-	}
-	return s.link.Connect(ctx, agent, s.intercept.Dial)
+	return s.link.Connect(ctx, s.intercept.Agent, s.intercept.Dial)
 }
 
 // becomePod makes the sandbox the pod, as far as the target's admin lets it be inherited.

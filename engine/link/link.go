@@ -78,29 +78,27 @@ func (l *Link) PublicKey() string { return string(l.key.Public()) }
 
 // Connect attaches to the agent. The port-forward may be refused for a moment
 // after the operator has granted it: the API server's RBAC follows by watch.
-func (l *Link) Connect(ctx context.Context, agent engine.AgentInfo, dial func(context.Context) (io.ReadWriteCloser, error)) error {
-	peer, err := tunnel.ParsePublicKey(agent.Key)
-	if err != nil {
-		return protocol.Errorf(protocol.CodeTunnelFailed, "the agent's key: %w", err)
+func (l *Link) Connect(ctx context.Context, agent func(context.Context) (engine.AgentInfo, error), dial func(context.Context) (io.ReadWriteCloser, error)) error {
+	if _, err := agent(ctx); err != nil {
+		return err
 	}
-	l.learnRanges(agent.Networks)
-	session, err := l.dialUntil(ctx, peer, dial)
+	session, err := l.dialUntil(ctx, agent, dial)
 	if err != nil {
 		return err
 	}
 	l.adopt(session)
 	l.kept = make(chan struct{})
-	go l.keep(peer, dial, session)
+	go l.keep(agent, dial, session)
 	return nil
 }
 
-func (l *Link) dialUntil(ctx context.Context, peer tunnel.PublicKey, dial tunnel.Dialer) (*tunnel.Session, error) {
+// whichAgent tells the agent that there is now: one that was made anew has another key.
+type whichAgent = func(context.Context) (engine.AgentInfo, error)
+
+func (l *Link) dialUntil(ctx context.Context, agent whichAgent, dial tunnel.Dialer) (*tunnel.Session, error) {
 	delay := 20 * time.Millisecond
 	for {
-		session, err := tunnel.Dial(ctx, tunnel.ClientConfig{
-			Config: tunnel.Config{Handler: l.handle, Log: l.log, Abandon: l.cfg.Lease, OnAttached: l.cfg.Attached},
-			Key:    l.key, Peer: peer, Dial: dial,
-		})
+		session, err := l.dial(ctx, agent, dial)
 		if err == nil {
 			return session, nil
 		}
@@ -115,6 +113,22 @@ func (l *Link) dialUntil(ctx context.Context, peer tunnel.PublicKey, dial tunnel
 	}
 }
 
+func (l *Link) dial(ctx context.Context, agent whichAgent, dial tunnel.Dialer) (*tunnel.Session, error) {
+	info, err := agent(ctx)
+	if err != nil {
+		return nil, err
+	}
+	peer, err := tunnel.ParsePublicKey(info.Key)
+	if err != nil {
+		return nil, protocol.Errorf(protocol.CodeTunnelFailed, "the agent's key: %w", err)
+	}
+	l.learnRanges(info.Networks)
+	return tunnel.Dial(ctx, tunnel.ClientConfig{
+		Config: tunnel.Config{Handler: l.handle, Log: l.log, Abandon: l.cfg.Lease, OnAttached: l.cfg.Attached},
+		Key:    l.key, Peer: peer, Dial: dial,
+	})
+}
+
 func (l *Link) adopt(session *tunnel.Session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -124,7 +138,7 @@ func (l *Link) adopt(session *tunnel.Session) {
 }
 
 // keep replaces a tunnel that has ended.
-func (l *Link) keep(peer tunnel.PublicKey, dial tunnel.Dialer, session *tunnel.Session) {
+func (l *Link) keep(agent whichAgent, dial tunnel.Dialer, session *tunnel.Session) {
 	defer close(l.kept)
 	for {
 		select {
@@ -140,7 +154,7 @@ func (l *Link) keep(peer tunnel.PublicKey, dial tunnel.Dialer, session *tunnel.S
 			return
 		}
 		ctx, cancel := context.WithTimeout(l.ctx, l.cfg.Lease)
-		next, err := l.dialUntil(ctx, peer, dial)
+		next, err := l.dialUntil(ctx, agent, dial)
 		cancel()
 		if err != nil {
 			l.lose(errors.Join(cause, err))

@@ -56,12 +56,15 @@ func openTunnel(ctx context.Context, kubeconfig, dir string) (t *ownTunnel, err 
 	if err != nil {
 		return nil, err
 	}
-	agent, err := t.handle.WaitAgent(ctx)
-	if err != nil {
-		return nil, err
+	agent := func(ctx context.Context) (engine.AgentInfo, error) {
+		agent, err := t.handle.WaitAgent(ctx)
+		if err != nil {
+			return engine.AgentInfo{}, err
+		}
+		return engine.AgentInfo{Key: agent.Key, Networks: agent.Networks}, nil
 	}
 	dial := func(ctx context.Context) (io.ReadWriteCloser, error) { return t.handle.Dial(ctx) }
-	if err := t.link.Connect(ctx, engine.AgentInfo{Key: agent.Key, Networks: agent.Networks}, dial); err != nil {
+	if err := t.link.Connect(ctx, agent, dial); err != nil {
 		return nil, err
 	}
 	t.pod, err = t.link.Pod(ctx, filepath.Join(dir, "files"), "")
