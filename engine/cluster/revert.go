@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"maps"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,11 +20,53 @@ const revertTries = 5
 
 // Revert puts a Service back from its annotation alone, without the operator: the
 // selector, unless somebody else has changed it meanwhile, and then annotation and
-// managedFields, so that the Service is what it was.
+// managedFields, so that the Service is what it was. Its intercepts are ended first, since an
+// operator would switch it to them again; whose may not be ended is an error, after the revert.
 func (c *Client) Revert(ctx context.Context, namespace, name string) error {
 	if namespace == "" {
 		namespace = c.namespace
 	}
+	left, err := c.endInterceptsOf(ctx, namespace, name)
+	if err != nil {
+		return err
+	}
+	if err := c.revertService(ctx, namespace, name); err != nil || left == nil {
+		return err
+	}
+	return protocol.Errorf(protocol.CodeAlreadyIntercepted, "Service %s/%s was put back, but the intercept of %s goes on (Intercept %s), and an operator that runs switches the Service to it again",
+		namespace, name, holder(left), left.Name).
+		On("Intercept", namespace, left.Name).
+		WithFix(protocol.Fix{Title: "Ask " + left.Spec.Client.User + " to stop the session, or an admin to delete the Intercept", Command: "kubectl delete intercept -n " + namespace + " " + left.Name})
+}
+
+// endInterceptsOf ends what is on a Service, and gives one that this user may not end. Where
+// there are no Intercepts to be seen, nothing is ended.
+func (c *Client) endInterceptsOf(ctx context.Context, namespace, service string) (left *v1alpha1.Intercept, err error) {
+	all, _, err := c.listIntercepts(ctx, namespace)
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, c.explain(err, access{verb: "list", group: v1alpha1.GroupName, resource: "intercepts", namespace: namespace})
+	}
+	for i := range all {
+		in := liveIntercept(all[i:i+1], service)
+		if in == nil {
+			continue
+		}
+		err := c.EndIntercept(ctx, namespace, in.Name, string(in.UID))
+		var known *protocol.Error
+		switch {
+		case errors.As(err, &known) && known.Code == protocol.CodeForbidden:
+			left = in
+		case err != nil:
+			return nil, err
+		}
+	}
+	return left, nil
+}
+
+func (c *Client) revertService(ctx context.Context, namespace, name string) error {
 	a := access{verb: "patch", resource: "services", namespace: namespace, name: name}
 	var err error
 	for range revertTries {

@@ -57,13 +57,17 @@ func governing(svc *corev1.Service, slices []discoveryv1.EndpointSlice) *protoco
 	return nil
 }
 
-func alreadyIntercepted(svc *corev1.Service, in *v1alpha1.Intercept) *protocol.Error {
-	host := ""
-	if in.Spec.Client.Host != "" {
-		host = " on " + in.Spec.Client.Host
+// holder is whose an Intercept is, for people.
+func holder(in *v1alpha1.Intercept) string {
+	if in.Spec.Client.Host == "" {
+		return in.Spec.Client.User
 	}
-	return protocol.Errorf(protocol.CodeAlreadyIntercepted, "Service %s/%s is intercepted by %s%s since %s (Intercept %s, %s)",
-		svc.Namespace, svc.Name, in.Spec.Client.User, host, in.CreationTimestamp.Format("15:04"), in.Name, in.Status.State).
+	return in.Spec.Client.User + " on " + in.Spec.Client.Host
+}
+
+func alreadyIntercepted(svc *corev1.Service, in *v1alpha1.Intercept) *protocol.Error {
+	return protocol.Errorf(protocol.CodeAlreadyIntercepted, "Service %s/%s is intercepted by %s since %s (Intercept %s, %s)",
+		svc.Namespace, svc.Name, holder(in), in.CreationTimestamp.Format("15:04"), in.Name, in.Status.State).
 		On("Intercept", in.Namespace, in.Name)
 }
 

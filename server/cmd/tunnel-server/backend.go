@@ -38,7 +38,7 @@ func newBackend(path string, terminal *cli.Streams, log *slog.Logger) (*backend,
 	if err != nil {
 		return nil, protocol.Errorf(protocol.CodeInternalError, "no working folder: %w", err)
 	}
-	former := &former{kubeconfig: kubeconfig, log: log, ended: map[string][]<-chan struct{}{}}
+	former := newFormer(kubeconfig, log)
 	former.sweep()
 	// Without a watch the files are read as they are now.
 	stop, err := watch.Files(kubeconfig.Files(), kubeconfig.Reload)
