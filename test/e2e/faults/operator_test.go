@@ -22,6 +22,7 @@ func operatorRows() []*row {
 		{name: "operator uninstalled", play: uninstallOperator, recovers: true},
 		{name: "operator away, and revert", play: revertAlone, lease: protocol.MinLeaseSeconds, recovers: true},
 		{name: "agent pod deleted", play: func(s *stage) { deleteAgent(s, nil) }},
+		{name: "agent's Deployment deleted", play: deleteAgentDeployment},
 		{name: "agent pod killed", play: func(s *stage) { deleteAgent(s, new(int64)) }, harms: true},
 		{name: "agent pod killed, with standby", long: true, play: func(s *stage) { deleteAgent(s, new(int64)) }, standby: true},
 		{name: "agent pod killed while there is no operator", play: killAgentAlone, harms: true, recovers: true},
@@ -188,6 +189,23 @@ func deleteAgent(s *stage, grace *int64) {
 	s.waitState("agent", protocol.StateLive)
 	s.waitServed(app, false)
 	s.stop("agent")
+}
+
+// deleteAgentDeployment deletes what the operator has made: it makes it anew, with another key.
+func deleteAgentDeployment(s *stage) {
+	s.live("deployment", app)
+	deployments := world.Kube.AppsV1().Deployments(s.namespace)
+	list, err := deployments.List(s.ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=kubetunnel-operator"})
+	s.must(err)
+	if len(list.Items) != 1 {
+		s.t.Fatalf("%d Deployments of the operator's", len(list.Items))
+	}
+	s.mark(noExcuse)
+	s.must(deployments.Delete(s.ctx, list.Items[0].Name, metav1.DeleteOptions{}))
+	s.waitState("deployment", protocol.StateReconnecting)
+	s.waitState("deployment", protocol.StateLive)
+	s.waitServed(app, false)
+	s.stop("deployment")
 }
 
 // killAgentAlone kills the agent's pod, and the control's, while nobody is there who
