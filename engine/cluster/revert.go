@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -26,11 +27,15 @@ func (c *Client) Revert(ctx context.Context, namespace, name string) error {
 	if namespace == "" {
 		namespace = c.namespace
 	}
-	left, err := c.endInterceptsOf(ctx, namespace, name)
+	ended, left, err := c.endInterceptsOf(ctx, namespace, name)
 	if err != nil {
 		return err
 	}
-	if err := c.revertService(ctx, namespace, name); err != nil || left == nil {
+	err = c.revertService(ctx, namespace, name)
+	if ended && isForbidden(err) && c.restoredSoon(ctx, namespace, name) {
+		err = nil // by the operator, for one who may not do it by hand
+	}
+	if err != nil || left == nil {
 		return err
 	}
 	return protocol.Errorf(protocol.CodeAlreadyIntercepted, "Service %s/%s was put back, but the intercept of %s goes on (Intercept %s), and an operator that runs switches the Service to it again",
@@ -39,31 +44,55 @@ func (c *Client) Revert(ctx context.Context, namespace, name string) error {
 		WithFix(protocol.Fix{Title: "Ask " + left.Spec.Client.User + " to stop the session, or an admin to delete the Intercept", Command: "kubectl delete intercept -n " + namespace + " " + left.Name})
 }
 
+// restoreTime is what an operator that runs may take.
+const restoreTime = 5 * time.Second
+
+// restoredSoon waits for the operator.
+func (c *Client) restoredSoon(ctx context.Context, namespace, name string) bool {
+	ctx, cancel := context.WithTimeout(ctx, restoreTime)
+	defer cancel()
+	for backoff := newBackoff(); ctx.Err() == nil; backoff.wait(ctx) {
+		svc, err := c.kube.CoreV1().Services(namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			continue
+		}
+		if _, annotated := original.Read(svc); !annotated {
+			return true
+		}
+	}
+	return false
+}
+
+func isForbidden(err error) bool {
+	var known *protocol.Error
+	return errors.As(err, &known) && known.Code == protocol.CodeForbidden
+}
+
 // endInterceptsOf ends what is on a Service, and gives one that this user may not end. Where
 // there are no Intercepts to be seen, nothing is ended.
-func (c *Client) endInterceptsOf(ctx context.Context, namespace, service string) (left *v1alpha1.Intercept, err error) {
+func (c *Client) endInterceptsOf(ctx context.Context, namespace, service string) (ended bool, left *v1alpha1.Intercept, err error) {
 	all, _, err := c.listIntercepts(ctx, namespace)
 	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
-		return nil, nil
+		return false, nil, nil
 	}
 	if err != nil {
-		return nil, c.explain(err, access{verb: "list", group: v1alpha1.GroupName, resource: "intercepts", namespace: namespace})
+		return false, nil, c.explain(err, access{verb: "list", group: v1alpha1.GroupName, resource: "intercepts", namespace: namespace})
 	}
 	for i := range all {
 		in := liveIntercept(all[i:i+1], service)
 		if in == nil {
 			continue
 		}
-		err := c.EndIntercept(ctx, namespace, in.Name, string(in.UID))
-		var known *protocol.Error
-		switch {
-		case errors.As(err, &known) && known.Code == protocol.CodeForbidden:
+		switch err := c.EndIntercept(ctx, namespace, in.Name, string(in.UID)); {
+		case isForbidden(err):
 			left = in
 		case err != nil:
-			return nil, err
+			return ended, left, err
+		default:
+			ended = true
 		}
 	}
-	return left, nil
+	return ended, left, nil
 }
 
 func (c *Client) revertService(ctx context.Context, namespace, name string) error {

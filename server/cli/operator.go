@@ -55,7 +55,7 @@ func (a *app) sayLine() func(string) {
 
 func (a *app) revertCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "revert [NAMESPACE/]SERVICE", Short: "put a Service back from its annotation alone, without the operator", Args: takes(cobra.ExactArgs(1)),
+		Use: "revert [NAMESPACE/]SERVICE", Short: "end the intercepts on a Service and put it back from its annotation, also without the operator", Args: takes(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			namespace, service, err := splitService(args[0])
 			if err != nil {
