@@ -24,11 +24,11 @@ func operatorRows() []*row {
 		{name: "agent pod deleted", play: func(s *stage) { deleteAgent(s, nil) }},
 		{name: "agent's Deployment deleted", play: deleteAgentDeployment},
 		{name: "agent pod killed", play: func(s *stage) { deleteAgent(s, new(int64)) }, harms: true},
-		{name: "agent pod killed, with standby", long: true, play: func(s *stage) { deleteAgent(s, new(int64)) }, standby: true},
+		{name: "agent pod killed, with standby", play: func(s *stage) { deleteAgent(s, new(int64)) }, standby: true},
 		{name: "agent pod killed while there is no operator", play: killAgentAlone, harms: true, recovers: true},
 		{name: "agent pod killed while there is no operator, with standby", play: killAgentAlone, recovers: true, standby: true},
 		{name: "everything killed, then the operator back", play: killEverything, lease: protocol.MinLeaseSeconds, harms: true, recovers: true},
-		{name: "everything killed, then the operator back, with standby", long: true, play: killEverything, lease: protocol.MinLeaseSeconds, recovers: true, standby: true},
+		{name: "everything killed, then the operator back, with standby", play: killEverything, lease: protocol.MinLeaseSeconds, recovers: true, standby: true},
 	}
 }
 
