@@ -106,12 +106,12 @@ func pass(w http.ResponseWriter, r *http.Request, response *http.Response) error
 		h.Add("Trailer", name)
 	}
 	w.WriteHeader(response.StatusCode)
-	if response.ContentLength != 0 && r.Method != http.MethodHead {
+	if response.ContentLength != 0 && hasContent(r, response) {
 		if err := flow(w, response.Body); err != nil {
 			return err
 		}
-	} else if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return err
+	} else if _, err := io.Copy(io.Discard, response.Body); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err // but for the length that a 304 tells and does not have
 	}
 	for name, values := range response.Trailer {
 		if announced == 0 {
@@ -120,6 +120,16 @@ func pass(w http.ResponseWriter, r *http.Request, response *http.Response) error
 		h[name] = values
 	}
 	return nil
+}
+
+// hasContent tells whether an answer can have one (RFC 9110 section 6.4.1). The head of
+// one that can't is its end.
+func hasContent(r *http.Request, response *http.Response) bool {
+	switch {
+	case r.Method == http.MethodHead, response.StatusCode == http.StatusNoContent, response.StatusCode == http.StatusNotModified:
+		return false
+	}
+	return true
 }
 
 // flow copies, and holds nothing back.
@@ -136,8 +146,10 @@ func flow(w http.ResponseWriter, body io.Reader) error {
 			return err
 		}
 		n, err := body.Read(room[:])
-		if _, err := w.Write(room[:n]); err != nil {
-			return err
+		if n > 0 {
+			if _, err := w.Write(room[:n]); err != nil {
+				return err
+			}
 		}
 		if errors.Is(err, io.EOF) {
 			return nil

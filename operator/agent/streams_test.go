@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -441,4 +442,40 @@ func TestManyStreamsAtOnceChangeSidesWithoutAFailure(t *testing.T) {
 	}
 	close(stop)
 	group.Wait()
+}
+
+func TestAnswerWithoutContentEndsWithItsHead(t *testing.T) {
+	for name, c := range map[string]struct {
+		method string
+		code   int
+		length string
+	}{
+		"204":                      {"POST", http.StatusNoContent, ""},
+		"204 of GET":               {"GET", http.StatusNoContent, ""},
+		"304":                      {"GET", http.StatusNotModified, ""},
+		"304 that tells a length":  {"GET", http.StatusNotModified, "42"},
+		"HEAD":                     {"HEAD", http.StatusOK, ""},
+		"HEAD that tells a length": {"HEAD", http.StatusOK, "42"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := httpWorld(t, h2cSide(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if c.length != "" {
+					w.Header().Set("Content-Length", c.length)
+				}
+				w.WriteHeader(c.code)
+				_ = http.NewResponseController(w).Flush() // the head has no END_STREAM
+			})))
+			caller := w.h2cCaller()
+			r := must(http.NewRequest(c.method, caller.url, nil))(t) //nolint:noctx // the client has a timeout
+			response := must(caller.Do(r))(t)
+			body, err := io.ReadAll(response.Body)
+			_ = response.Body.Close()
+			if errors.Is(err, io.ErrUnexpectedEOF) && c.code == http.StatusNotModified {
+				err = nil // as net/http says of such a length, whoever sends it
+			}
+			if response.StatusCode != c.code || len(body) > 0 || err != nil || response.Header.Get("Content-Length") != c.length {
+				t.Errorf("got %d %v, %q, %v", response.StatusCode, response.Header, body, err)
+			}
+		})
+	}
 }
