@@ -101,8 +101,9 @@ func pass(w http.ResponseWriter, r *http.Request, response *http.Response) error
 	// What net/http would add of its own.
 	h["Date"], h["Content-Type"], h["Content-Length"] = nil, nil, nil
 	add(h, response.Header)
-	announced := len(response.Trailer)
+	announced := map[string]bool{}
 	for name := range response.Trailer {
+		announced[name] = true
 		h.Add("Trailer", name)
 	}
 	w.WriteHeader(response.StatusCode)
@@ -114,7 +115,7 @@ func pass(w http.ResponseWriter, r *http.Request, response *http.Response) error
 		return err // but for the length that a 304 tells and does not have
 	}
 	for name, values := range response.Trailer {
-		if announced == 0 {
+		if !announced[name] {
 			name = http.TrailerPrefix + name
 		}
 		h[name] = values

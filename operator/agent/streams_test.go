@@ -479,3 +479,38 @@ func TestAnswerWithoutContentEndsWithItsHead(t *testing.T) {
 		})
 	}
 }
+
+func TestTrailersComeWhetherAnnouncedOrNot(t *testing.T) {
+	for name, announced := range map[string][]string{
+		"none":              nil,
+		"some":              {"Grpc-Status", "Grpc-Message"}, // as of grpc-go behind net/http
+		"one that is unset": {"X-Never"},
+		"all":               {"Grpc-Status", "Grpc-Message", "X-More"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := httpWorld(t, h2cSide(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				for _, name := range announced {
+					w.Header().Add("Trailer", name)
+				}
+				_, _ = io.WriteString(w, "body")
+				_ = http.NewResponseController(w).Flush()
+				for name, value := range map[string]string{"Grpc-Status": "5", "Grpc-Message": "not found", "X-More": "details"} {
+					if !slices.Contains(announced, name) {
+						name = http.TrailerPrefix + name
+					}
+					w.Header().Set(name, value)
+				}
+			})))
+			c := w.h2cCaller()
+			response := must(c.Post(c.url, "application/grpc", strings.NewReader("x")))(t) //nolint:noctx // the client has a timeout
+			defer func() { _ = response.Body.Close() }()
+			body := must(io.ReadAll(response.Body))(t)
+			got := response.Trailer
+			delete(got, "X-Never")
+			want := http.Header{"Grpc-Status": {"5"}, "Grpc-Message": {"not found"}, "X-More": {"details"}}
+			if fmt.Sprint(got) != fmt.Sprint(want) || string(body) != "body" {
+				t.Errorf("got %q, trailers %v", body, got)
+			}
+		})
+	}
+}
