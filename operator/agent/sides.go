@@ -64,17 +64,8 @@ func (s *streams) takeFirst(session *tunnel.Session) *upstream {
 	return up
 }
 
-// choose gives the transport of the side that is chosen now.
-func (s *streams) choose(origin bool) *side {
-	c, session, gone := s.agent.route(s.port.present().ServicePort)
-	if origin || session == nil {
-		session = nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if known := s.sides[session]; known != nil {
-		return known
-	}
+// newSide makes the side of a client's session, or the origin's; the lock is held.
+func (s *streams) newSide(c *client, session *tunnel.Session, gone <-chan struct{}) *side {
 	made := &side{session: session, conns: map[*upstreamConn]struct{}{}}
 	dial := s.dialOrigin
 	if session == nil && c != nil {
@@ -96,11 +87,11 @@ func (s *streams) choose(origin bool) *side {
 			return s.adopt(made, up)
 		},
 	}
-	s.sides[session] = made
 	return made
 }
 
-// adopt makes a connection one of a side's.
+// adopt makes a connection one of a side's. One that comes when the side was let go of,
+// or with all of this, is of no use: who asked for it has gone.
 func (s *streams) adopt(to *side, up *upstream) (net.Conn, error) {
 	up.done = make(chan struct{})
 	conn := &upstreamConn{Conn: up.conn, up: up, agent: s.agent, rest: up.src.pending()}
@@ -108,6 +99,10 @@ func (s *streams) adopt(to *side, up *upstream) (net.Conn, error) {
 	defer s.mu.Unlock()
 	if s.over {
 		up.reset()
+		return nil, net.ErrClosed
+	}
+	if s.sides[to.session] != to {
+		s.agent.leave(up)
 		return nil, net.ErrClosed
 	}
 	to.conns[conn] = struct{}{}

@@ -22,9 +22,8 @@ func (s *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.handlers.Done()
 	out := outgoing(w, r)
-	to := s.choose(false)
+	to := s.begin(false)
 	for again := false; ; {
-		s.begin(to)
 		response, err := to.transport.RoundTrip(out)
 		if err == nil {
 			err = pass(w, r, response)
@@ -39,9 +38,9 @@ func (s *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case r.Context().Err() != nil:
 			panic(http.ErrAbortHandler)
 		case errors.Is(err, errNotTaken):
-			to = s.choose(true)
+			to = s.begin(true)
 		case !again && harmless(r):
-			again, to = true, s.choose(false)
+			again, to = true, s.begin(false)
 		default:
 			s.agent.cfg.Log.Debug("a stream got no answer", "error", err)
 			panic(http.ErrAbortHandler)

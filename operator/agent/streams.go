@@ -128,16 +128,27 @@ func (c *callerConn) Close() error {
 	return c.Conn.Close()
 }
 
-// begin counts a request, end ends that.
-func (s *streams) begin(to *side) {
+// begin gives the side that is chosen now, with one more request under way there, which
+// keeps it from being let go of; end ends that.
+func (s *streams) begin(origin bool) *side {
+	c, session, gone := s.agent.route(s.port.present().ServicePort)
+	if origin {
+		session = nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	to := s.sides[session]
+	if to == nil {
+		to = s.newSide(c, session, gone)
+		s.sides[session] = to
+	}
 	to.active++
 	if to.by != nil {
 		to.by.requests.Add(1)
 		to.by.active.Add(1)
 	}
 	s.settle()
+	return to
 }
 
 func (s *streams) end(to *side) {

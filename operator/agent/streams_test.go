@@ -514,3 +514,40 @@ func TestTrailersComeWhetherAnnouncedOrNot(t *testing.T) {
 		})
 	}
 }
+
+func TestSideThatARequestHasBegunOnIsNotLetGoOf(t *testing.T) {
+	w := httpWorld(t, h2cSide(t, named("origin")))
+	w.connect(taking(h2cSide(t, named("workstation"))))
+	w.agent.mu.Lock()
+	var p *port
+	for _, p = range w.agent.ports {
+	}
+	w.agent.mu.Unlock()
+	s := newStreams(w.agent, &call{conn: w.call()}, p)
+	has := func(to *side) bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.sides[to.session] == to
+	}
+	to := s.begin(false)
+	if to.by == nil {
+		t.Fatal("it is not the workstation's")
+	}
+	w.stopsToServe()
+	s.reconsider()
+	if !has(to) {
+		t.Error("it was let go of with a request under way")
+	}
+	if n := w.client().Counters.Active; n != 1 {
+		t.Errorf("%d under way", n)
+	}
+	s.end(to)
+	if has(to) {
+		t.Error("it was not let go of")
+	}
+	// Its connection may come later than its last request has ended.
+	up := must(s.dialWorkstation(to, nil))(t)
+	if _, err := s.adopt(to, up); err == nil {
+		t.Error("it got a connection that nobody closes")
+	}
+}
