@@ -12,6 +12,14 @@ import (
 // server behind has a limit of its own.
 const maxStreams = 1 << 20
 
+// What a caller may send ahead of who reads it: in one stream, and in all of a connection,
+// so that streams which nobody reads hold no other back. The transports have such windows
+// of themselves.
+const (
+	streamWindow = 1 << 20
+	callerWindow = 64 << 20
+)
+
 // streams is one caller's connection of HTTP/2 by cleartext, with prior knowledge.
 // net/http speaks it to both sides; the side is chosen for each stream. Its goroutines
 // are net/http's: they end with the caller's connection, which run waits for, and with
@@ -43,7 +51,10 @@ func newStreams(a *Agent, call *call, p *port) *streams {
 	protocols.SetUnencryptedHTTP2(true)
 	s.server = &http.Server{
 		Handler: s, Protocols: &protocols, ErrorLog: quiet,
-		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:      maxStreams,
+			MaxReceiveBufferPerStream: streamWindow, MaxReceiveBufferPerConnection: callerWindow,
+		},
 	}
 	return s
 }

@@ -58,8 +58,12 @@ func h2c() *http.Protocols {
 
 // h2cSide serves connections by HTTP/2 with a handler.
 func h2cSide(t *testing.T, handler http.Handler) func(tunnel.Conn) {
+	return h2cSideWith(t, handler, nil)
+}
+
+func h2cSideWith(t *testing.T, handler http.Handler, config *http.HTTP2Config) func(tunnel.Conn) {
 	f := &feed{conns: make(chan net.Conn), closed: make(chan struct{})}
-	server := &http.Server{Handler: handler, Protocols: h2c(), ErrorLog: quiet}
+	server := &http.Server{Handler: handler, Protocols: h2c(), HTTP2: config, ErrorLog: quiet}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(f) }()
 	t.Cleanup(func() { _ = server.Close(); <-done })
@@ -549,5 +553,62 @@ func TestSideThatARequestHasBegunOnIsNotLetGoOf(t *testing.T) {
 	up := must(s.dialWorkstation(to, nil))(t)
 	if _, err := s.adopt(to, up); err == nil {
 		t.Error("it got a connection that nobody closes")
+	}
+}
+
+// zeros is a body of so many bytes.
+type zeros struct{ left int }
+
+func (e *zeros) Read(b []byte) (int, error) {
+	n := min(len(b), e.left)
+	if n == 0 {
+		return 0, io.EOF
+	}
+	e.left -= n
+	return n, nil
+}
+
+func TestStreamThatIsNotReadHoldsNoOtherBack(t *testing.T) {
+	const much = 8 << 20
+	release := make(chan struct{})
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/unread":
+			_ = http.NewResponseController(w).Flush()
+			<-release
+		case "/much":
+			_, _ = io.Copy(w, &zeros{left: much})
+		default:
+			named("origin").ServeHTTP(w, r)
+		}
+	})
+	for name, start := range map[string]func(*h2cCaller) (*http.Response, error){
+		"a request": func(c *h2cCaller) (*http.Response, error) {
+			return c.Post(c.url+"/unread", "", &zeros{left: much}) //nolint:noctx // the client has a timeout
+		},
+		"an answer": func(c *h2cCaller) (*http.Response, error) {
+			return c.Get(c.url + "/much") //nolint:noctx // the client has a timeout
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := httpWorld(t, h2cSideWith(t, handler, &http.HTTP2Config{MaxReceiveBufferPerConnection: 64 << 20}))
+			c := w.h2cCaller()
+			responses := make([]*http.Response, 3)
+			for i := range responses {
+				responses[i] = must(start(c))(t)
+			}
+			for range 3 {
+				expect(t, c.ask("POST", "ten bytes."), "origin ten bytes.")
+			}
+			if *c.dials != 1 {
+				t.Errorf("the caller connected %d times", *c.dials)
+			}
+			if name == "a request" {
+				close(release)
+			}
+			for _, response := range responses {
+				_ = response.Body.Close()
+			}
+		})
 	}
 }
