@@ -8,9 +8,12 @@ import (
 	"github.com/kubetunnel/kubetunnel/engine/tunnel"
 )
 
-// maxStreams is how many requests a caller may have under way on one connection: the
-// server behind has a limit of its own.
-const maxStreams = 1 << 20
+// maxStreams is how many requests a caller may have under way on one connection. It has to
+// be said before a side is chosen, so it can't be the side's own: where that takes fewer,
+// the transport opens more connections to it. Servers have 100 to 250 as a rule; but who
+// has streams that stay may have many. What bounds it is memory, and that net/http ends a
+// connection whose reset requests it can't keep up with only by this number.
+const maxStreams = 1000
 
 // What a caller may send ahead of who reads it: in one stream, and in all of a connection,
 // so that streams which nobody reads hold no other back. The transports have such windows

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
+
 	"github.com/kubetunnel/kubetunnel/engine/tunnel"
 	"github.com/kubetunnel/kubetunnel/operator/control"
 )
@@ -611,4 +613,43 @@ func TestStreamThatIsNotReadHoldsNoOtherBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestStreamsOfACallerAreBounded(t *testing.T) {
+	w := httpWorld(t, h2cSide(t, named("origin")))
+	c := w.caller()
+	c.say(string(preface))
+	framer := http2.NewFramer(c, c.r)
+	if err := framer.WriteSettings(); err != nil {
+		t.Fatal(err)
+	}
+	frame := must(framer.ReadFrame())(t)
+	settings, ok := frame.(*http2.SettingsFrame)
+	if !ok {
+		t.Fatalf("the agent began with %v", frame)
+	}
+	if n, said := settings.Value(http2.SettingMaxConcurrentStreams); !said || n < 250 || n > 1000 {
+		t.Errorf("the caller may have %d streams (said: %v)", n, said)
+	}
+}
+
+func TestServerThatTakesFewStreamsGetsMoreConnections(t *testing.T) {
+	const many = 10
+	var together sync.WaitGroup
+	together.Add(many)
+	w := httpWorld(t, h2cSideWith(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		together.Done()
+		together.Wait()
+		named("origin").ServeHTTP(w, r)
+	}), &http.HTTP2Config{MaxConcurrentStreams: 2}))
+	c := w.h2cCaller()
+	var group sync.WaitGroup
+	for range many {
+		group.Go(func() {
+			if got, err := c.try("GET", ""); err != nil || got != "origin " {
+				t.Errorf("got %q, %v", got, err)
+			}
+		})
+	}
+	group.Wait()
 }
