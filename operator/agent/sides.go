@@ -20,8 +20,11 @@ type side struct {
 	conns     map[*upstreamConn]struct{}
 }
 
-// errNotTaken: no byte of the request has left.
-var errNotTaken = errors.New("the workstation did not take it")
+var (
+	// errNotTaken: no byte of the request has left.
+	errNotTaken = errors.New("the workstation did not take it")
+	errNowhere  = errors.New("the origin can't be reached")
+)
 
 func (s *streams) dialWorkstation(to *side, gone <-chan struct{}) (*upstream, error) {
 	if up := s.takeFirst(to.session); up != nil {
@@ -42,8 +45,7 @@ func (s *streams) dialOrigin(context.Context) (*upstream, error) {
 	}
 	up := s.agent.openOrigin(s.port.present())
 	if up == nil {
-		s.call.reset() // as of a pod that does not listen
-		return nil, net.ErrClosed
+		return nil, errNowhere
 	}
 	return up, nil
 }

@@ -39,6 +39,9 @@ func (s *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)
 		case errors.Is(err, errNotTaken):
 			to = s.begin(true)
+		case errors.Is(err, errNowhere):
+			s.nowhere()
+			panic(http.ErrAbortHandler)
 		case !again && harmless(r):
 			again, to = true, s.begin(false)
 		default:

@@ -176,6 +176,19 @@ func (s *streams) end(to *side) {
 	s.reconsider()
 }
 
+// nowhere ends the caller's connection by a reset, as of a pod that does not listen,
+// unless it has other requests under way: those are not that pod's.
+func (s *streams) nowhere() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, to := range s.sides {
+		if to.active > 0 {
+			return
+		}
+	}
+	s.call.reset()
+}
+
 // settle tells whether a workstation has something of this call; the lock is held.
 func (s *streams) settle() {
 	var by *client

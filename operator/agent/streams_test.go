@@ -653,3 +653,41 @@ func TestServerThatTakesFewStreamsGetsMoreConnections(t *testing.T) {
 	}
 	group.Wait()
 }
+
+func TestOriginThatIsNotThereEndsOnlyTheStreamsThatNeedIt(t *testing.T) {
+	for name, held := range map[string]bool{"while the workstation has one": true, "alone": false} {
+		t.Run(name, func(t *testing.T) {
+			w := httpWorld(t, h2cSide(t, named("origin")))
+			e := w.connect(taking(h2cSide(t, streaming("workstation"))))
+			c := w.h2cCaller()
+			expect(t, c.ask("POST", "1"), "workstation 1")
+			w.apply(func(d *control.Desired) {
+				p := d.Ports[0]
+				p.Origin = fmt.Sprintf("127.0.0.1:%d", freePort(t))
+				d.Ports = []control.Port{p}
+			})
+			in, out := io.Pipe()
+			var response *http.Response
+			if held {
+				r := must(http.NewRequest("POST", c.url, in))(t) //nolint:noctx // the client has a timeout
+				response = must(c.Do(r))(t)
+				defer func() { _ = response.Body.Close() }()
+			}
+			e.serves()
+			_, err := c.Post(c.url, "", struct{ io.Reader }{strings.NewReader("2")}) //nolint:noctx,bodyclose // the client has a timeout; it fails
+			if err == nil {
+				t.Fatal("it was answered by nobody")
+			}
+			if isReset(err) == held {
+				t.Errorf("it got %v", err)
+			}
+			if held {
+				_, _ = io.WriteString(out, "3")
+				_ = out.Close()
+				if b, err := io.ReadAll(response.Body); err != nil || string(b) != "workstation 3\n" {
+					t.Errorf("what was under way got %q, %v", b, err)
+				}
+			}
+		})
+	}
+}
