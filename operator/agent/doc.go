@@ -4,7 +4,8 @@
 // over the control channel.
 //
 // What a port carries is said by the Service (carries), else by who speaks first
-// (conversation). Bytes pass as they are: http1 only finds where messages end.
+// (conversation). Bytes pass as they are: http1 only finds where messages end. HTTP/2 is
+// spoken by net/http to both sides (streams); what that does not tell is read in its frames.
 //
 // It imports engine/tunnel, engine/watch and operator/control, and nothing of Kubernetes.
 package agent

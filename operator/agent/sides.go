@@ -130,6 +130,7 @@ type upstreamConn struct {
 	agent *Agent
 	rest  []byte // read before
 
+	answers     answers
 	ended, left sync.Once
 }
 
@@ -140,6 +141,7 @@ func (c *upstreamConn) Read(b []byte) (n int, err error) {
 	} else {
 		n, err = c.Conn.Read(b)
 	}
+	c.answers.pass(b[:n])
 	if c.up.by != nil {
 		c.up.by.out.Add(int64(n))
 	}

@@ -25,15 +25,16 @@ const (
 
 // streams is one caller's connection of HTTP/2 by cleartext, with prior knowledge.
 // net/http speaks it to both sides; the side is chosen for each stream. Its goroutines
-// are net/http's: they end with the caller's connection, which run waits for, and with
-// the transports' connections, which run closes, and reconsider when their workstation
-// does not take requests any more.
+// are net/http's, but for those that read uploads: they end with the caller's connection,
+// which run waits for, and with the transports' connections, which run closes, and
+// reconsider when their workstation does not take requests any more.
 type streams struct {
 	agent *Agent
 	call  *call
 	port  *port
 
 	server *http.Server
+	codes  codes
 	away   sync.Once
 	ended  chan struct{} // the caller's connection was closed
 
@@ -64,7 +65,7 @@ func newStreams(a *Agent, call *call, p *port) *streams {
 
 // run serves the caller, of whom some bytes were read, until its connection ends.
 func (s *streams) run(read []byte) {
-	l := &oneConn{conn: &callerConn{Conn: s.call.conn, rest: read, ended: s.ended}, closed: s.ended, early: make(chan struct{})}
+	l := &oneConn{conn: newCallerConn(s.call.conn, read, s), closed: s.ended, early: make(chan struct{})}
 	_ = s.server.Serve(l) // until its end, or until it is sent away
 	<-s.ended
 	_ = s.server.Close()
@@ -120,22 +121,40 @@ func (l *oneConn) Close() error {
 	return nil
 }
 
-// callerConn tells its end.
+// callerConn tells its end, and numbers requests. net/http reads it by one goroutine at
+// a time, and writes it by one.
 type callerConn struct {
 	net.Conn
-	rest  []byte // read before
-	once  sync.Once
-	ended chan struct{}
+	numbers numbers
+	given   int // of what is numbered
+	codes   *codes
+	once    sync.Once
+	ended   chan struct{}
+}
+
+func newCallerConn(conn net.Conn, read []byte, s *streams) *callerConn {
+	c := &callerConn{Conn: conn, codes: &s.codes, ended: s.ended}
+	c.numbers.preface = len(preface)
+	c.numbers.pass(read)
+	return c
 }
 
 func (c *callerConn) Read(b []byte) (int, error) {
-	if len(c.rest) > 0 {
-		n := copy(b, c.rest)
-		c.rest = c.rest[n:]
-		return n, nil
+	if c.given == len(c.numbers.out) {
+		c.given, c.numbers.out = 0, c.numbers.out[:0]
 	}
-	return c.Conn.Read(b)
+	for len(c.numbers.out) == 0 {
+		n, err := c.Conn.Read(b)
+		if c.numbers.pass(b[:n]); err != nil && len(c.numbers.out) == 0 {
+			return 0, err // else it comes again
+		}
+	}
+	n := copy(b, c.numbers.out[c.given:])
+	c.given += n
+	return n, nil
 }
+
+func (c *callerConn) Write(b []byte) (int, error) { return c.Conn.Write(c.codes.pass(b)) }
 
 func (c *callerConn) Close() error {
 	c.once.Do(func() { close(c.ended) })
