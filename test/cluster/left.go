@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -31,8 +33,35 @@ func (c *Cluster) Left(ctx context.Context, namespace string) (left []string, er
 			return nil, err
 		}
 		for i := range list.Items {
-			left = append(left, resource.Resource+"/"+list.Items[i].Name)
+			one := resource.Resource + "/" + list.Items[i].Name
+			if resource.Resource == "pods" {
+				one += c.stateOf(ctx, namespace, list.Items[i].Name)
+			}
+			left = append(left, one)
 		}
 	}
 	return left, nil
+}
+
+// stateOf tells what keeps a pod, as far as its status does.
+func (c *Cluster) stateOf(ctx context.Context, namespace, name string) string {
+	pod, err := c.Kube.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return ""
+	}
+	state := string(pod.Status.Phase)
+	if at := pod.DeletionTimestamp; at != nil {
+		state += fmt.Sprintf(", to be gone at %s by now at %s", at.UTC().Format(time.TimeOnly), time.Now().UTC().Format(time.TimeOnly))
+	}
+	for _, s := range pod.Status.ContainerStatuses {
+		switch {
+		case s.State.Waiting != nil:
+			state += fmt.Sprintf(", %s waits: %s %s", s.Name, s.State.Waiting.Reason, s.State.Waiting.Message)
+		case s.State.Terminated != nil:
+			state += fmt.Sprintf(", %s has ended with %d", s.Name, s.State.Terminated.ExitCode)
+		default:
+			state += fmt.Sprintf(", %s runs", s.Name)
+		}
+	}
+	return " (" + state + ")"
 }
