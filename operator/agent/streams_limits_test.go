@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/net/http2"
 
@@ -181,5 +182,28 @@ func TestOriginThatIsNotThereEndsOnlyTheStreamsThatNeedIt(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestWhoDoesNotReadAStreamHoldsItsServerBack(t *testing.T) {
+	const bound = 64 << 20
+	written := make(chan int, 1)
+	w := httpWorld(t, h2cSide(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		part := make([]byte, 32<<10)
+		n := 0
+		for {
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+			k, err := w.Write(part)
+			if n += k; err != nil || n > bound {
+				written <- n
+				return
+			}
+		}
+	})))
+	c := w.h2cCaller()
+	response := must(c.Get(c.url))(t) //nolint:noctx // the client has a timeout
+	defer func() { _ = response.Body.Close() }()
+	if n := <-written; n > bound {
+		t.Errorf("%d bytes went to a caller who reads nothing", n)
 	}
 }
