@@ -181,6 +181,7 @@ func (c *conversation) lost(up *upstream, err error) {
 	defer c.mu.Unlock()
 	var unwritten errWrite
 	isEnd := errors.Is(err, io.EOF)
+	chosen := c.agent.chosen(up, c.port.present())
 	switch {
 	case c.up != up || c.whole || c.over, errors.Is(err, errGreeting):
 		// It was left, or is handed over.
@@ -190,11 +191,14 @@ func (c *conversation) lost(up *upstream, err error) {
 	case errors.As(err, &unwritten):
 		c.over = true
 		c.poke()
-	case c.ex == nil && !c.partly && (!c.silent || c.declared || !c.agent.chosen(up, c.port.present())):
-		// It rested: the next request gets another one.
+	case c.ex == nil && !c.partly && (!c.silent || !chosen || c.declared && up.session != nil):
+		// It rested: the next request gets another one. Not so of an origin that ends before
+		// anybody has spoken: another connection may end as soon, and the caller sees it.
 		c.up = nil
 		c.agent.leave(up)
-		if c.silent {
+		if c.silent && chosen {
+			c.awaited = up.session
+		} else if c.silent {
 			c.poke()
 		}
 	case c.ex != nil && c.ex.answered && isEnd:

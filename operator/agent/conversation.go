@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kubetunnel/kubetunnel/engine/tunnel"
 	"github.com/kubetunnel/kubetunnel/operator/agent/http1"
 )
 
@@ -33,6 +34,9 @@ type conversation struct {
 	// handed on, in part at least. partly: only in part.
 	silent, asked, partly bool
 	up                    *upstream
+	// awaited: this workstation has ended its connection before anybody spoke, and gets
+	// the next one when the caller has.
+	awaited *tunnel.Session
 	// ex is the request under way, nil between two.
 	ex *exchange
 	// busy: the caller has begun a request that is not answered yet.

@@ -63,6 +63,9 @@ func (c *conversation) reconsider() {
 }
 
 func (c *conversation) reconsiderLocked(p control.Port) {
+	if c.silent && c.awaited != nil {
+		c.poke() // another side may be the one that speaks first
+	}
 	up := c.up
 	if up == nil || up.session == nil || !c.restsLocked() || c.agent.chosen(up, p) {
 		return

@@ -13,7 +13,7 @@ import (
 func (c *conversation) begin() bool {
 	var first [32]byte
 	for {
-		if c.reach(nil) == nil {
+		if !c.awaits() && c.reach(nil) == nil {
 			c.call.reset()
 			return false
 		}
@@ -39,6 +39,18 @@ func (c *conversation) begin() bool {
 			return c.carryWhole()
 		}
 	}
+}
+
+// awaits tells whether to connect only when the caller has spoken: a server that ends
+// each connection at once would get one after the other.
+func (c *conversation) awaits() bool {
+	_, session, _ := c.agent.route(c.port.present().ServicePort)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.awaited != session {
+		c.awaited = nil
+	}
+	return c.awaited != nil
 }
 
 // speak ends the silence, and tells whether requests follow.
