@@ -68,12 +68,16 @@ func (c *conversation) carry(ex *exchange, length int) bool {
 	}
 	c.caller.skip(c.sent)
 	length, c.sent = length-c.sent, 0
+	behind := len(c.caller.pending()) - length
 	err := c.caller.pass(length, &ex.request.Body, up)
 	var unwritten errWrite
 	switch {
 	case err == nil:
 	case errors.As(err, &unwritten):
 		// The answer may be there all the same, and the upstream's end will be.
+		if ex.head != nil {
+			c.caller.skip(len(c.caller.pending()) - behind) // it is not the next one's
+		}
 	case errors.Is(err, errInterrupted):
 		return c.follow()
 	default:
@@ -83,17 +87,14 @@ func (c *conversation) carry(ex *exchange, length int) bool {
 	return c.said(ex, err != nil)
 }
 
-// said notes that nothing more of a request is handed on.
+// said notes that nothing more of a request is handed on, and tells whether another one
+// may follow: also when its upstream did not take it, and it was answered when made again.
 func (c *conversation) said(ex *exchange, unsent bool) bool {
 	c.mu.Lock()
 	ex.sent, ex.unsent = true, unsent
 	c.finishLocked(ex)
 	c.mu.Unlock()
-	if unsent {
-		c.await()
-		return false
-	}
-	return true
+	return !unsent || c.await()
 }
 
 // carryAgain makes a request again that got no answer, if that may be done.
