@@ -171,7 +171,8 @@ var (
 )
 
 // authorize gives a named client its session's configuration. When the Intercept is
-// gone, a client stays named for the sake of its last calls, and gets no new session.
+// gone, a client stays named for the sake of the last calls to it: it gets no new session,
+// and nothing of the cluster by the one that it has.
 func (a *Agent) authorize(key tunnel.PublicKey) (tunnel.Config, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,10 @@ type client struct {
 	// gone is closed when the present session is not attached (any more), away is since when.
 	gone chan struct{}
 	away time.Time
+	// way ends with the Intercept, by bar: what the engine has opened towards the cluster
+	// ends with it, also while the cluster's last calls end well at the workstation.
+	way context.Context
+	bar context.CancelFunc
 	// servings are the live streams on which the workstation tells its ports; the last one counts.
 	servings []*serving
 
@@ -30,8 +35,27 @@ type client struct {
 
 func newClient(a *Agent, info control.Client) *client {
 	c := &client{agent: a, info: info, gone: make(chan struct{}), away: time.Now()}
+	c.way, c.bar = context.WithCancel(a.ctx)
 	close(c.gone)
 	return c
+}
+
+// let opens the way to the cluster, or ends it with all that has gone it.
+func (c *client) let(open bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !open:
+		c.bar()
+	case c.way.Err() != nil:
+		c.way, c.bar = context.WithCancel(c.agent.ctx)
+	}
+}
+
+func (c *client) presentWay() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.way
 }
 
 func (c *client) update(info control.Client) {

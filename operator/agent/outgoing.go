@@ -14,9 +14,28 @@ import (
 
 // handle serves a stream that the engine opens.
 func (c *client) handle(ctx context.Context, s tunnel.Stream) {
-	switch h := s.Header(); h.Kind {
-	case tunnel.KindServe:
+	if s.Header().Kind == tunnel.KindServe {
 		c.handleServe(s)
+		return
+	}
+	way := c.presentWay()
+	if way.Err() != nil {
+		_ = s.Refuse(tunnel.RefusedForbidden, errOver.Error())
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(way, func() {
+		cancel()
+		_ = s.Reset()
+	})
+	defer stop()
+	c.handleOutgoing(ctx, s)
+}
+
+// handleOutgoing serves a stream by which the engine wants something of the cluster.
+func (c *client) handleOutgoing(ctx context.Context, s tunnel.Stream) {
+	switch h := s.Header(); h.Kind {
 	case tunnel.KindTCP:
 		c.agent.connect(ctx, s, h.Target)
 	case tunnel.KindUDP:

@@ -19,6 +19,9 @@ func (a *Agent) Apply(d control.Desired) {
 	a.desired = d
 	a.applyPorts(d.Ports)
 	a.applyClients(d.Clients)
+	for _, c := range a.clients {
+		c.let(!d.Draining)
+	}
 	switch {
 	case d.Draining && a.drain == nil:
 		a.drain = a.startDrain(time.Duration(d.DrainMillis) * time.Millisecond)
@@ -41,8 +44,8 @@ const formerTold = 5 * time.Second
 func (f formerClient) forgotten() bool { return time.Since(f.since) > formerTold }
 
 // applyClients brings the clients to those that are named; the agent's lock is
-// held. A client that is not named any more gets no calls from this moment on;
-// its session says goodbye in a goroutine of its own.
+// held. A client that is not named any more gets no calls from this moment on, and makes
+// none; its session says goodbye in a goroutine of its own.
 func (a *Agent) applyClients(wanted []control.Client) {
 	named := map[tunnel.PublicKey]bool{}
 	for _, w := range wanted {
@@ -57,6 +60,7 @@ func (a *Agent) applyClients(wanted []control.Client) {
 	for key, known := range a.clients {
 		if !named[key] {
 			delete(a.clients, key)
+			known.let(false)
 			last := known.observe()
 			last.Counters.Active = 0 // nothing of it is waited for
 			a.former = append(a.former, formerClient{control.ClientState{Intercept: last.Intercept, Seen: last.Seen, Counters: last.Counters}, time.Now()})

@@ -23,6 +23,7 @@ type Desired struct {
 	// Clients are the engines that may attach. A client that is no longer named is withdrawn at once.
 	Clients []Client `json:"clients"`
 	// Draining: the selector is back; end what is left within DrainMillis, then report Drained.
+	// Clients have nothing of the cluster any more: they are named for their last calls' sake.
 	Draining    bool  `json:"draining,omitempty"`
 	DrainMillis int64 `json:"drainMillis,omitempty"`
 }
