@@ -109,6 +109,43 @@ func TestAfterADrainingThatWasTakenBackCallsGoToTheWorkstationAgain(t *testing.T
 	}
 }
 
+// An operator that has just started may not know any more what its former self has told.
+func TestDrainingKeepsWhatTheOperatorDoesNotName(t *testing.T) {
+	for name, forget := range map[string]func(*control.Desired){
+		"no client": func(d *control.Desired) { d.Clients = nil },
+		"no port":   func(d *control.Desired) { d.Ports = nil },
+		"nothing":   func(d *control.Desired) { d.Clients, d.Ports = nil, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.connect(workstation)
+			conn := w.call()
+			greeting(t, conn)
+			for range 2 { // the same word with news of something else
+				w.apply(func(d *control.Desired) {
+					forget(d)
+					d.Draining, d.DrainMillis = true, patience.Milliseconds()
+				})
+			}
+			if got := w.served(); got != "origin" {
+				t.Errorf("a new call was served by %s", got)
+			}
+			if c := w.client(); c.Intercept != "uid" || !c.Attached || c.Counters.Active != 1 {
+				t.Errorf("the operator hears %+v", c)
+			}
+			_, _ = io.WriteString(conn, "last")
+			_ = conn.CloseWrite()
+			if b, err := io.ReadAll(conn); err != nil || string(b) != "last" {
+				t.Errorf("the last call got %q, %v", b, err)
+			}
+			_ = conn.Close()
+			if o := w.drained(); o.Cut != 0 {
+				t.Errorf("cut: %d", o.Cut)
+			}
+		})
+	}
+}
+
 func TestDeletedPodHandsNewCallsToTheOriginUntilItsListenersClose(t *testing.T) {
 	w := newWorld(t, withTimes(times{linger: patience, finish: time.Millisecond}))
 	w.connect(workstation)

@@ -16,6 +16,12 @@ func (a *Agent) Apply(d control.Desired) {
 	if a.ending {
 		return
 	}
+	if d.Draining && len(d.Ports) == 0 {
+		d.Ports = a.desired.Ports
+	}
+	if d.Draining && len(d.Clients) == 0 {
+		d.Clients = a.desired.Clients
+	}
 	a.desired = d
 	a.applyPorts(d.Ports)
 	a.applyClients(d.Clients)

@@ -24,6 +24,8 @@ type Desired struct {
 	Clients []Client `json:"clients"`
 	// Draining: the selector is back; end what is left within DrainMillis, then report Drained.
 	// Clients have nothing of the cluster any more: they are named for their last calls' sake.
+	// Without Ports, or without Clients, those of the word before are meant: an operator that
+	// has just started may not know them any more.
 	Draining    bool  `json:"draining,omitempty"`
 	DrainMillis int64 `json:"drainMillis,omitempty"`
 }

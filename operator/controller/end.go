@@ -55,9 +55,10 @@ func (p *planner) drain() time.Duration {
 	p.plan.Link = p.linkPlan()
 	if p.plan.Link != nil {
 		// Its listeners stay: until all nodes have learned of the selector, calls still come.
+		// So do its clients, for the last calls to them: without any it keeps those that a former
+		// operator has named.
 		d := control.Desired{Ports: p.desiredPorts()}
 		if p.w.Link.Desired != nil && p.w.Link.Pod == p.plan.Link.Pod {
-			// The clients stay named, so that their last calls may end well.
 			d = *p.w.Link.Desired
 		}
 		d.Generation, d.Draining, d.DrainMillis = 0, true, drainLimit.Milliseconds()
@@ -72,10 +73,15 @@ func (p *planner) drain() time.Duration {
 		wait = m.RestoredAt.Add(forgetDelay).Sub(p.w.Now)
 	}
 	heard := m.DrainSince.Add(drainLimit + heardLimit)
-	if p.active() {
+	l := p.w.Link
+	switch {
+	case p.active():
 		wait = max(wait, heard.Sub(p.w.Now))
+	case p.plan.Link != nil && l.Observed == nil && !l.Refused:
+		// An operator that has just started does not know yet what is under way.
+		wait = max(wait, m.DrainSince.Add(heardLimit).Sub(p.w.Now))
 	}
-	if l := p.w.Link; l.Connected && l.Observed != nil {
+	if l.Connected && l.Observed != nil {
 		remembered := time.Duration(l.Observed.RememberedMillis) * time.Millisecond
 		wait = max(wait, min(remembered, heard.Add(control.ResetMemory).Sub(p.w.Now)))
 	}

@@ -92,18 +92,22 @@ func TestPlan(t *testing.T) {
 		"an origin that restarts in mid-session":     {[]change{wasAccepted, isSwitched, func(w *World) { w.App = &App{}; w.OriginReady = false }}, "", v1alpha1.StateLive},
 		"another pod of the agent":                   {[]change{func(w *World) { w.Owned.Pods[0].Name += "2" }}, "SwitchService PutRole", v1alpha1.StateLive},
 
-		"the Intercept is gone":                  {[]change{isSwitched, noIntercept}, "RestoreService DeleteRoleBinding", ""},
-		"the Intercept is on its way out":        {[]change{isSwitched, intercept0(func(in *v1alpha1.Intercept) { now := metav1.NewTime(noon); in.DeletionTimestamp = &now })}, "RestoreService DeleteRoleBinding", ""},
-		"gone, and the nodes still learn of it":  {[]change{noIntercept, func(w *World) { w.Memory.RestoredAt = noon.Add(-time.Second) }}, "DeleteRoleBinding", ""},
-		"gone, and the nodes know":               {[]change{noIntercept, func(w *World) { w.Memory.RestoredAt = noon.Add(-4 * time.Second) }}, ended, ""},
-		"gone, and a call is still under way":    {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(4, false)}, "DeleteRoleBinding", ""},
-		"gone, and the last call has ended":      {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(4, true)}, ended, ""},
-		"gone, and a reset is remembered":        {[]change{noIntercept, drained(4, true), remembered(time.Second)}, "DeleteRoleBinding", ""},
-		"gone, and resets without end":           {[]change{noIntercept, drained(16, true), remembered(time.Second)}, ended, ""},
-		"gone, and the agent that reset is lost": {[]change{noIntercept, drained(4, true), remembered(time.Second), func(w *World) { w.Link.Connected = false }}, ended, ""},
-		"gone, and a call that does not end":     {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(6, false)}, ended, ""},
-		"gone, and never switched":               {[]change{noIntercept}, ended, ""},
-		"gone while no operator was there":       {[]change{isSwitched, noIntercept, func(w *World) { w.Owned, w.Memory, w.Link = Owned{}, Memory{}, LinkState{} }}, "RestoreService", ""},
+		"the Intercept is gone":                   {[]change{isSwitched, noIntercept}, "RestoreService DeleteRoleBinding", ""},
+		"the Intercept is on its way out":         {[]change{isSwitched, intercept0(func(in *v1alpha1.Intercept) { now := metav1.NewTime(noon); in.DeletionTimestamp = &now })}, "RestoreService DeleteRoleBinding", ""},
+		"gone, and the nodes still learn of it":   {[]change{noIntercept, func(w *World) { w.Memory.RestoredAt = noon.Add(-time.Second) }}, "DeleteRoleBinding", ""},
+		"gone, and the nodes know":                {[]change{noIntercept, func(w *World) { w.Memory.RestoredAt = noon.Add(-4 * time.Second) }}, ended, ""},
+		"gone, and a call is still under way":     {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(4, false)}, "DeleteRoleBinding", ""},
+		"gone, and the last call has ended":       {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(4, true)}, ended, ""},
+		"gone, and a reset is remembered":         {[]change{noIntercept, drained(4, true), remembered(time.Second)}, "DeleteRoleBinding", ""},
+		"gone, and resets without end":            {[]change{noIntercept, drained(16, true), remembered(time.Second)}, ended, ""},
+		"gone, and the agent that reset is lost":  {[]change{noIntercept, drained(4, true), remembered(time.Second), func(w *World) { w.Link.Connected = false }}, ended, ""},
+		"gone, and a call that does not end":      {[]change{noIntercept, client0(func(c *control.ClientState) { c.Counters.Active = 1 }), drained(6, false)}, ended, ""},
+		"gone, and never switched":                {[]change{noIntercept}, ended, ""},
+		"gone, and the agent is not heard yet":    {[]change{noIntercept, unheard}, "DeleteRoleBinding", ""},
+		"gone, and nobody listens at the agent's": {[]change{noIntercept, unheard, func(w *World) { w.Link.Refused = true }}, ended, ""},
+		"gone, and the agent is never heard":      {[]change{noIntercept, unheard, func(w *World) { w.Memory.DrainSince = noon.Add(-2 * time.Second) }}, ended, ""},
+		"gone, and the agent has no pod":          {[]change{noIntercept, unheard, func(w *World) { w.Owned.Pods = nil }}, ended, ""},
+		"gone while no operator was there":        {[]change{isSwitched, noIntercept, func(w *World) { w.Owned, w.Memory, w.Link = Owned{}, Memory{}, LinkState{} }}, "RestoreService", ""},
 		"an annotation that can't be read": {[]change{noIntercept, func(w *World) {
 			w.Owned = Owned{}
 			w.Service.Annotations = map[string]string{v1alpha1.AnnotationOriginal: "{"}
@@ -136,6 +140,9 @@ func remembered(d time.Duration) change {
 	return func(w *World) { w.Link.Observed.RememberedMillis = d.Milliseconds() }
 }
 
+// unheard is how an operator begins that finds an agent of a former one.
+func unheard(w *World) { w.Link = LinkState{} }
+
 // drained: for seconds, the agent has been draining.
 func drained(seconds int, done bool) change {
 	return func(w *World) {
@@ -158,6 +165,7 @@ func TestPlanAsksForAnotherLookWhenAGraceEnds(t *testing.T) {
 		}}, 900 * time.Millisecond},
 		"restored":   {[]change{isSwitched, noIntercept}, forgetDelay},
 		"remembered": {[]change{noIntercept, drained(4, true), remembered(9 * time.Second)}, 9 * time.Second},
+		"not heard":  {[]change{noIntercept, unheard}, heardLimit},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -193,6 +201,14 @@ func TestADrainingAgentKeepsItsPortsAndClients(t *testing.T) {
 				t.Fatalf("desired %+v", d)
 			}
 		})
+	}
+}
+
+// What it is not told is what a former operator has told it.
+func TestADrainingAgentIsNotToldWhatANewOperatorDoesNotKnow(t *testing.T) {
+	p := plan(interceptedWorld(t, isSwitched, noIntercept, unheard, func(w *World) { w.Owned.Services = nil }))
+	if d := p.Link.Desired; d == nil || !d.Draining || d.Ports != nil || d.Clients != nil {
+		t.Fatalf("desired %+v", d)
 	}
 }
 
