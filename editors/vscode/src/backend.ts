@@ -5,6 +5,7 @@ import * as vscode from "vscode";
 import type { ClientMethods, ServerMethods } from "../../../protocol/gen/protocol";
 import type { Request } from "./connection";
 import { type Launch, Server } from "./server";
+import { expanded } from "./settings";
 import type { Output } from "./output";
 
 export class Backend implements vscode.Disposable {
@@ -71,9 +72,14 @@ export class Backend implements vscode.Disposable {
     const server = configuredPath() || own;
     if (path.isAbsolute(server) && !fs.existsSync(server))
       throw new Error(`There is no tunnel-server at ${server}${server === own ? ", where this extension should have it: it was packaged for another system. Name one in the setting kubetunnel.server.path." : ", where the setting kubetunnel.server.path says."}`);
-    const kubeconfig = vscode.workspace.getConfiguration("kubetunnel").get<string>("kubeconfig")?.trim();
+    const kubeconfig = configuredFile("kubeconfig");
     const cwd = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
     return { path: server, ...(cwd ? { cwd } : {}), ...(kubeconfig ? { kubeconfig } : {}) };
+  }
+
+  /** Ends the server and its sessions; the next question starts one by the settings as they are then. */
+  restart(): Promise<void> {
+    return this.server.restart();
   }
 
   end(): Promise<void> {
@@ -86,7 +92,12 @@ export class Backend implements vscode.Disposable {
 }
 
 function configuredPath(): string {
-  return vscode.workspace.getConfiguration("kubetunnel").get<string>("server.path")?.trim() ?? "";
+  return configuredFile("server.path");
+}
+
+function configuredFile(setting: string): string {
+  const folders = vscode.workspace.workspaceFolders?.map((f) => ({ name: f.name, path: f.uri.fsPath })) ?? [];
+  return expanded(vscode.workspace.getConfiguration("kubetunnel").get<string>(setting) ?? "", folders);
 }
 
 /** A version without what tells a build from a release. */

@@ -9,6 +9,7 @@ import { Diagnostics, fixCommands } from "./diagnostics";
 import { Output } from "./output";
 import { pickDebug } from "./pick";
 import { Problems } from "./problems";
+import { followSettings } from "./restart";
 import { Sessions } from "./sessions";
 import { showSession, Status } from "./status";
 import { type ClusterNode, ClusterTree, type SessionNode, SessionTree } from "./view";
@@ -47,6 +48,7 @@ export function activate(context: vscode.ExtensionContext): API {
     new Diagnostics(server),
     new Completion(server).register(),
     fixCommands(),
+    followSettings(server, sessions, () => cluster.refresh()),
     vscode.debug.registerDebugConfigurationProvider(debugType, new ConfigurationProvider(server, problems, "initial"), Initial),
     vscode.debug.registerDebugConfigurationProvider(debugType, new ConfigurationProvider(server, problems, "dynamic"), Dynamic),
     vscode.debug.registerDebugConfigurationProvider("*", new BlockProvider(server, problems)),

@@ -35,6 +35,7 @@ export class Server {
   private child?: ChildProcess;
   private deaths = 0;
   private again?: NodeJS.Timeout;
+  private stopping?: Promise<void>;
   private ended = false;
 
   constructor(
@@ -51,6 +52,7 @@ export class Server {
   /** The connection to the server, which is started if it isn't there. */
   connection(): Promise<Connection> {
     if (this.ended) return Promise.reject(closing());
+    if (this.stopping) return this.stopping.then(() => this.connection());
     clearTimeout(this.again);
     this.running ??= this.startOnce();
     return this.running;
@@ -129,11 +131,30 @@ export class Server {
   /** Ends the server: every session is over, and its Service back, when it is done. */
   async end(): Promise<void> {
     this.ended = true;
+    await this.stopping;
+    await this.stop();
+  }
+
+  /** Ends it as well, but the next question starts another, by what holds then. */
+  restart(): Promise<void> {
+    this.stopping ??= this.stop().finally(() => (this.stopping = undefined));
+    return this.stopping;
+  }
+
+  private async stop(): Promise<void> {
     clearTimeout(this.again);
-    const child = this.child;
-    const running = this.running;
+    this.deaths = 0;
+    // One that is only about to be spawned knows by itself that the window closes.
+    if (!this.child && !this.ended) await this.running?.catch(() => undefined);
+    const { child, running } = this;
     if (!child || !running) return;
-    const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    // Its end is not a death.
+    this.child = undefined;
+    this.running = undefined;
+    const gone = new Promise<void>((resolve) => {
+      child.once("exit", () => resolve());
+      child.once("error", () => resolve());
+    });
     const killer = setTimeout(() => child.kill("SIGKILL"), endTimeout);
     try {
       const connection = await running;

@@ -133,6 +133,42 @@ test("one that is only about to start is not started when the window closes", as
   assert.equal(heard.initializations, 0);
 });
 
+test("one that is to be started anew is ended, and the next question starts another by what holds then", async () => {
+  const heard = new Heard();
+  let launches = 0;
+  const server = new Server(
+    () => {
+      launches++;
+      return { path: process.execPath, args: [script] };
+    },
+    () => ({ clientInfo: { name: "test" }, capabilities: {} }),
+    heard,
+  );
+  running.push(server);
+  await server.restart();
+  assert.equal(launches, 0, "none is started for it");
+  await server.connection();
+  const first = server.pid ?? 0;
+  const over = server.restart();
+  const meanwhile = server.connection();
+  await over;
+  assert.throws(() => process.kill(first, 0));
+  assert.deepEqual(await (await meanwhile).request("session/list", {}), { sessions: [] });
+  assert.equal(launches, 2);
+  assert.deepEqual(heard.deaths, []);
+});
+
+test("one that is about to start when it is to be started anew is ended, too", async () => {
+  const { server, heard } = make();
+  const starting = server.connection();
+  await server.restart();
+  await starting;
+  assert.equal(server.pid, undefined);
+  assert.deepEqual(heard.deaths, []);
+  await server.connection();
+  assert.equal(heard.initializations, 2);
+});
+
 test("it ends with the window, and is not started again", async () => {
   const { server, heard } = make();
   await server.connection();

@@ -82,6 +82,13 @@ workbench.scene("the view is live: namespaces and contexts come and go as they d
   fs.writeFileSync(kubeconfig, one);
   await row("Context second").waitFor({ state: "detached" });
   await row("Service cart").waitFor();
+
+  // Another file, by the setting: the server is started again for it.
+  fs.writeFileSync(path.join(folder, "other"), one.replaceAll("dev-cluster", "third"));
+  fs.writeFileSync(path.join(folder, ".vscode", "settings.json"), JSON.stringify({ "kubetunnel.kubeconfig": "${workspaceFolder}/other" }));
+  await row("Context third").waitFor();
+  await row("Service cart").waitFor();
+  await row("Context dev-cluster").waitFor({ state: "detached" });
 });
 
 workbench.scene("what the extension costs at the start of a window", async () => {
