@@ -32,7 +32,8 @@ export function inlined(configuration: Configuration, all: Configuration[], plat
   if (typeof debug !== "object" || debug === null || Array.isArray(debug)) return out;
   const inner = forPlatform(debug as Configuration, platform);
   for (const key of ofTheWindow) out[key] ??= inner[key];
-  out.debug = Object.fromEntries(Object.entries(inner).filter(([key]) => !ofTheWindow.includes(key)));
+  // Its block would make a session of its own of what is launched in this one.
+  out.debug = Object.fromEntries(Object.entries(inner).filter(([key]) => key !== "kubetunnel" && !ofTheWindow.includes(key)));
   return Object.fromEntries(Object.entries(out).filter(([, value]) => value !== undefined));
 }
 

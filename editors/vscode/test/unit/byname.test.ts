@@ -16,6 +16,12 @@ test("its tasks are done for the one that names it, unless that has its own", ()
   assert.deepEqual(got.debug, { type: "go", request: "launch", name: "Launch cart", program: "${workspaceFolder}" });
 });
 
+test("a block in the one that is named does not count: one session is asked for", () => {
+  const got = inlined({ ...outer, debug: "Launch cart" }, [{ ...launch, kubetunnel: { service: "prices" } }], "linux");
+  assert.deepEqual(got.target, outer.target);
+  assert.ok(!("kubetunnel" in (got.debug as object)));
+});
+
 test("a name that is not there is told with those that are", () => {
   assert.throws(() => inlined({ ...outer, debug: "Lunch" }, [launch, outer], "linux"), (error: unknown) => error instanceof UnknownName && error.message === 'launch.json has no configuration "Lunch"; it has "Launch cart"');
 });
