@@ -3,19 +3,37 @@ import * as vscode from "vscode";
 import type { Service, Suggestion, Target } from "../../../protocol/gen/protocol";
 import type { Backend } from "./backend";
 import type { Configuration } from "./byname";
+import { shown } from "./problems";
+import { ServerError } from "./servererror";
 
 interface Choice<T> extends vscode.QuickPickItem {
   value: T;
 }
 
+/** Why there is nothing to choose from. */
+class Failure {
+  constructor(readonly error: unknown) {}
+
+  /** Told in the list, where there is still a way on; who chooses it gets the message with its buttons. */
+  get item(): Choice<Failure> {
+    const { error } = this;
+    const known = error instanceof ServerError ? error : undefined;
+    const label = known ? shown({ code: known.code, message: known.message, event: known.data.event }) : error instanceof Error ? error.message : String(error);
+    return { label: `$(error) ${label}`, detail: known?.data.fix?.title ?? "", alwaysShow: true, value: this };
+  }
+}
+
 /** Lets the user choose a Service: of the context's own namespace, or of another one. */
 export async function pickService(backend: Backend, token?: vscode.CancellationToken, context?: string, namespace?: string): Promise<Target | undefined> {
   const elsewhere = "elsewhere";
-  const answer = await choose<Service | typeof elsewhere>(
+  const answer = await choose<Service | Failure | typeof elsewhere>(
     async () => {
-      const { services } = await backend.request("cluster/services", { ...(context ? { context } : {}), ...(namespace ? { namespace } : {}) }, token);
+      const found = await backend.request("cluster/services", { ...(context ? { context } : {}), ...(namespace ? { namespace } : {}) }, token).then(
+        ({ services }) => services.map((service) => ({ ...serviceItem(service), value: service })),
+        (error: unknown) => [new Failure(error).item],
+      );
       return [
-        ...services.map((service) => ({ ...serviceItem(service), value: service })),
+        ...found,
         { label: "", kind: vscode.QuickPickItemKind.Separator, value: elsewhere },
         { label: "$(ellipsis) Another namespace or context…", value: elsewhere, alwaysShow: true },
       ];
@@ -25,6 +43,7 @@ export async function pickService(backend: Backend, token?: vscode.CancellationT
     token,
   );
   if (answer === undefined) return undefined;
+  if (answer instanceof Failure) throw answer.error;
   if (answer !== elsewhere) return { ...(context ? { context } : {}), namespace: answer.namespace, service: answer.name };
   const place = await pickNamespace(backend, token);
   return place && pickService(backend, token, place.context, place.namespace);

@@ -91,6 +91,30 @@ workbench.scene("the view is live: namespaces and contexts come and go as they d
   await row("Context dev-cluster").waitFor({ state: "detached" });
 });
 
+workbench.scene("a current context that can't be reached: that is told where a Service is chosen, and another context can be", async () => {
+  const folder = path.join(workbench.folder, "broken");
+  fs.mkdirSync(path.join(folder, ".vscode"), { recursive: true });
+  const one = fs.readFileSync(adminKubeconfig, "utf8");
+  const [, user] = /^ {4}user: (.*)$/m.exec(one) ?? [];
+  assert.ok(user, one);
+  const broken = one
+    .replace(/^current-context: .*$/m, "current-context: gone")
+    .replace(/^contexts:$/m, `contexts:\n- context:\n    cluster: gone\n    user: ${user}\n  name: gone`)
+    .replace(/^clusters:$/m, "clusters:\n- cluster:\n    server: https://127.0.0.1:1\n  name: gone");
+  fs.writeFileSync(path.join(folder, "kubeconfig"), broken);
+  fs.writeFileSync(path.join(folder, ".vscode", "settings.json"), JSON.stringify({ "kubetunnel.kubeconfig": "${workspaceFolder}/kubeconfig" }));
+  const window = await workbench.open(folder);
+  const row = (text: string): Locator => window.page.locator(".quick-input-list .monaco-list-row", { hasText: text });
+  await window.command("KubeTunnel: Debug in Cluster");
+  await row("KT1").waitFor();
+  await window.picture("broken-context");
+  await window.choose("Another namespace or context");
+  await window.choose("dev-cluster");
+  await window.choose("shop");
+  await row("Deployment cart").waitFor();
+  await window.page.keyboard.press("Escape");
+});
+
 workbench.scene("what the extension costs at the start of a window", async () => {
   const window = await workbench.open(shop);
   await window.command("KubeTunnel: Focus on Cluster View");
