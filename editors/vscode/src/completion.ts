@@ -3,8 +3,12 @@ import * as vscode from "vscode";
 import type { Target } from "../../../protocol/gen/protocol";
 import type { Backend } from "./backend";
 import type { Configuration } from "./byname";
-import { launchConfigurations } from "./configuration";
+import { debugType, launchConfigurations } from "./configuration";
+import { located, pathAt } from "./jsonc";
 import { launchFile } from "./launchfile";
+
+/** Who writes does not wait longer for a cluster. */
+const patience = 2000;
 
 interface Name {
   value: string;
@@ -23,8 +27,10 @@ export class Completion implements vscode.CompletionItemProvider {
     const asked = /"(context|namespace|service|port|debug)"\s*:\s*("?)[^",{}]*$/.exec(before);
     if (!asked) return [];
     const [, field = "", quote = ""] = asked;
-    const around = enclosing(document.getText(), document.offsetAt(position));
-    const names = await this.names(field, targetIn(around), document, token).catch(() => []);
+    const text = document.getText();
+    const offset = document.offsetAt(position);
+    if (!isOurs(text, offset, field)) return [];
+    const names = await soon((soon) => this.names(field, targetIn(enclosing(text, offset)), document, soon), token);
     const tail = /^[^",}\n]*"?/.exec(document.lineAt(position).text.slice(position.character))?.[0] ?? "";
     const start = position.translate(0, -(before.length - before.lastIndexOf(quote === "" ? ":" : quote) - 1) - quote.length);
     return names.map(({ value, detail }, i) => {
@@ -59,6 +65,31 @@ export class Completion implements vscode.CompletionItemProvider {
 
 function isOther(configuration: Configuration): boolean {
   return configuration.type !== "kubetunnel" && typeof configuration.name === "string";
+}
+
+/** Whether a field is one of ours where it is: other debuggers have a "port" and a "context", too. */
+function isOurs(text: string, offset: number, field: string): boolean {
+  const [root, index, part, ...more] = pathAt(text, offset);
+  if (root !== "configurations" || typeof index !== "number" || more.length > 0) return false;
+  const type = located(text, [root, index, "type"]);
+  const typed = type !== undefined && text.slice(type.start, type.end) === JSON.stringify(debugType);
+  if (field === "debug") return typed && part === undefined;
+  return part === "kubetunnel" || (typed && part === "target");
+}
+
+/** What is there in time, and nothing otherwise. */
+async function soon(ask: (token: vscode.CancellationToken) => Promise<Name[]>, token: vscode.CancellationToken): Promise<Name[]> {
+  const source = new vscode.CancellationTokenSource();
+  const late = new Promise<Name[]>((resolve) => source.token.onCancellationRequested(() => resolve([])));
+  const timer = setTimeout(() => source.cancel(), patience);
+  const cancelled = token.onCancellationRequested(() => source.cancel());
+  try {
+    return await Promise.race([ask(source.token).catch(() => []), late]);
+  } finally {
+    clearTimeout(timer);
+    cancelled.dispose();
+    source.dispose();
+  }
 }
 
 /** The text of the object around an offset: enough to read its strings, also while it is being written. */
