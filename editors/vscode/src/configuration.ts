@@ -2,7 +2,7 @@
 import * as vscode from "vscode";
 import type { Target } from "../../../protocol/gen/protocol";
 import type { Backend } from "./backend";
-import { type Configuration, inlined } from "./byname";
+import { type Configuration, inlined, merged } from "./byname";
 import { pickDebug, pickService, suggestions } from "./pick";
 import type { Problems } from "./problems";
 
@@ -118,5 +118,6 @@ async function resolved(backend: Backend, problems: Problems, folder: vscode.Wor
 
 /** What launch.json, or a workspace's "launch" section, has. */
 export function launchConfigurations(folder: vscode.WorkspaceFolder | undefined): Configuration[] {
-  return vscode.workspace.getConfiguration("launch", folder).get<Configuration[]>("configurations") ?? [];
+  const scopes = vscode.workspace.getConfiguration("launch", folder).inspect("configurations");
+  return merged(scopes?.workspaceFolderValue, scopes?.workspaceValue, scopes?.globalValue);
 }

@@ -1,8 +1,8 @@
 /** Where things are in a launch.json: VS Code's own JSON support knows. */
 import * as vscode from "vscode";
 import type { Target } from "../../../protocol/gen/protocol";
-import { type Configuration, inlined, UnknownName } from "./byname";
-import { debugType } from "./configuration";
+import { type Configuration, inlined, merged, UnknownName } from "./byname";
+import { debugType, launchConfigurations } from "./configuration";
 import { parsed } from "./jsonc";
 
 export const launchFile: vscode.DocumentSelector = { scheme: "file", pattern: "**/.vscode/launch.json" };
@@ -26,7 +26,7 @@ export async function places(document: vscode.TextDocument): Promise<Place[]> {
   if (!all.some(isOurs)) return [];
   const symbols = (await vscode.commands.executeCommand<vscode.DocumentSymbol[] | undefined>("vscode.executeDocumentSymbolProvider", document.uri)) ?? [];
   const list = symbols.find((s) => s.name === "configurations");
-  const configurations = all.filter((c): c is Configuration => typeof c === "object" && c !== null);
+  const configurations = merged(all, launchConfigurations(folder)); // the file may not be saved yet
   return all.flatMap((given, index) => {
     if (!isOurs(given)) return [];
     const symbol = list?.children[index];

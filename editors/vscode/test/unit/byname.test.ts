@@ -1,6 +1,6 @@
 import * as assert from "node:assert/strict";
 import { test } from "node:test";
-import { inlined, UnknownName } from "../../src/byname";
+import { inlined, merged, UnknownName } from "../../src/byname";
 
 const outer = { type: "kubetunnel", request: "launch", name: "Debug cart in cluster", target: { service: "cart" } };
 const launch = { type: "go", request: "launch", name: "Launch cart", program: "${workspaceFolder}", preLaunchTask: "build", linux: { program: "/linux" }, windows: { program: "C:\\" } };
@@ -28,7 +28,7 @@ test("a name that is not there is told with those that are", () => {
 
 test("a configuration can't name one of its own type, itself say", () => {
   const self = { ...outer, debug: outer.name };
-  assert.throws(() => inlined(self, [self], "linux"), UnknownName);
+  assert.throws(() => inlined(self, [self, launch], "linux"), (error: unknown) => error instanceof UnknownName && error.message === 'the configuration "Debug cart in cluster" is itself debugged in the cluster, and can\'t be what "debug" names; there are "Launch cart"');
 });
 
 test("what is given is not changed", () => {
@@ -36,4 +36,10 @@ test("what is given is not changed", () => {
   const before = structuredClone(given);
   inlined(given, [], "linux");
   assert.deepEqual(given, before);
+});
+
+test("configurations of all scopes count, and the closest where they have the same name", () => {
+  const users = { type: "go", name: "Launch prices" };
+  assert.deepEqual(merged([launch], undefined, [{ ...launch, program: "/other" }, users, null]), [launch, users]);
+  assert.deepEqual(merged(undefined, "none"), []);
 });
