@@ -24,6 +24,9 @@ function inline(schema) {
 
 const configuration = inline(defs.DebugConfiguration);
 const { target, debug } = configuration.properties;
+// Both may be written shorter, for who writes by hand: see target.ts.
+target.type = ["object", "string"];
+target.properties.port.type = ["string", "integer"];
 const attributes = {
   launch: {
     properties: {

@@ -4,7 +4,8 @@ import type { Target } from "../../../protocol/gen/protocol";
 import type { Backend } from "./backend";
 import { type Configuration, inlined, merged } from "./byname";
 import { pickDebug, pickService, suggestions } from "./pick";
-import type { Problems } from "./problems";
+import { openLaunchButton, type Problems } from "./problems";
+import { BadTarget, targetOf } from "./target";
 
 export const debugType = "kubetunnel";
 
@@ -43,7 +44,7 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
 
   async resolveDebugConfiguration(folder: vscode.WorkspaceFolder | undefined, given: vscode.DebugConfiguration, token?: vscode.CancellationToken): Promise<vscode.DebugConfiguration | undefined> {
     if (this.trigger === "dynamic") return given; // one provider does it
-    return this.problems.guard(async () => {
+    return guarded(this.problems, async () => {
       const asked = await this.ask(folder, given, token);
       return asked && (inlined(asked, launchConfigurations(folder), process.platform) as vscode.DebugConfiguration);
     });
@@ -51,16 +52,17 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
 
   async resolveDebugConfigurationWithSubstitutedVariables(folder: vscode.WorkspaceFolder | undefined, config: vscode.DebugConfiguration, token?: vscode.CancellationToken): Promise<vscode.DebugConfiguration | undefined> {
     if (this.trigger === "dynamic" || isResolved(config)) return config;
-    return this.problems.guard(() => resolved(this.backend, this.problems, folder, config, token));
+    return guarded(this.problems, () => resolved(this.backend, this.problems, folder, config, token));
   }
 
   /** Asks for what the configuration does not say. */
   private async ask(folder: vscode.WorkspaceFolder | undefined, given: Configuration, token?: vscode.CancellationToken): Promise<vscode.DebugConfiguration | undefined> {
-    let target = given.target as Target | undefined;
-    if (!target?.service) {
-      const picked = await pickService(this.backend, token, target?.context, target?.namespace);
+    let target = targetOf(given.target);
+    let written = given.target; // with VS Code's variables in it
+    if (!target.service) {
+      const picked = await pickService(this.backend, token, target.context, target.namespace);
       if (!picked) return undefined;
-      target = { ...target, ...picked };
+      written = target = { ...target, ...picked };
     }
     let { debug } = given;
     if (debug === undefined) {
@@ -69,7 +71,7 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
       debug = picked.debug;
     }
     const name = typeof given.name === "string" && given.name !== "" ? given.name : `Debug ${target.service} in cluster`;
-    return { ...given, type: debugType, request: "launch", name, target, debug };
+    return { ...given, type: debugType, request: "launch", name, target: written, debug };
   }
 }
 
@@ -82,10 +84,25 @@ export class BlockProvider implements vscode.DebugConfigurationProvider {
 
   async resolveDebugConfigurationWithSubstitutedVariables(folder: vscode.WorkspaceFolder | undefined, config: vscode.DebugConfiguration, token?: vscode.CancellationToken): Promise<vscode.DebugConfiguration | undefined> {
     const { kubetunnel, ...debug } = config;
-    if (config.type === debugType || typeof kubetunnel !== "object" || kubetunnel === null) return config;
-    const outer = inlined({ type: debugType, request: "launch", name: config.name, target: kubetunnel as Target, debug }, [], process.platform);
-    return this.problems.guard(() => resolved(this.backend, this.problems, folder, outer as vscode.DebugConfiguration, token));
+    if (config.type === debugType || kubetunnel === undefined || kubetunnel === null) return config;
+    return guarded(this.problems, () => {
+      const outer = inlined({ type: debugType, request: "launch", name: config.name, target: targetOf(kubetunnel, "kubetunnel"), debug }, [], process.platform);
+      return resolved(this.backend, this.problems, folder, outer as vscode.DebugConfiguration, token);
+    });
   }
+}
+
+/** What is wrong in a launch.json is told with the way there. */
+function guarded<T>(problems: Problems, work: () => Promise<T>): Promise<T | undefined> {
+  return problems.guard(async () => {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof BadTarget)) throw error;
+      problems.tell({ code: 0, message: error.message }, [openLaunchButton()]);
+      return undefined;
+    }
+  });
 }
 
 /** The key under which a configuration keeps what is for us, and which the server takes away again. */
@@ -104,7 +121,8 @@ export function resolvedOf(configuration: vscode.DebugConfiguration): Resolved {
  * adapter, so it is the adapter's own, and only what VS Code needs is ours.
  */
 async function resolved(backend: Backend, problems: Problems, folder: vscode.WorkspaceFolder | undefined, config: vscode.DebugConfiguration, token?: vscode.CancellationToken): Promise<vscode.DebugConfiguration | undefined> {
-  const { type, name, request, target, debug, ...window } = config as vscode.DebugConfiguration & { target: Target; debug: Configuration };
+  const { type, name, request, target: written, debug, ...window } = config as vscode.DebugConfiguration & { debug: Configuration };
+  const target = targetOf(written);
   const result = await backend.request("session/resolve", { target, launch: debug, ...(folder ? { folder: folder.uri.fsPath } : {}) }, token);
   const wrong = result.diagnostics?.find((d) => d.severity === "error");
   if (wrong) {
@@ -116,7 +134,7 @@ async function resolved(backend: Backend, problems: Problems, folder: vscode.Wor
   return { ...(ours.mode === "proxy" ? launch : {}), ...window, type, request, name, [resolvedKey]: ours };
 }
 
-/** What launch.json, or a workspace's "launch" section, has. */
+/** What launch.json, a workspace's "launch" section and the user's settings have: VS Code's own list has them all. */
 export function launchConfigurations(folder: vscode.WorkspaceFolder | undefined): Configuration[] {
   const scopes = vscode.workspace.getConfiguration("launch", folder).inspect("configurations");
   return merged(scopes?.workspaceFolderValue, scopes?.workspaceValue, scopes?.globalValue);

@@ -2,7 +2,8 @@
 import * as vscode from "vscode";
 import type { Diagnostic, Fix, Severity } from "../../../protocol/gen/protocol";
 import type { Backend } from "./backend";
-import { holdsVariables, launchFile, places } from "./launchfile";
+import { edited } from "./jsonc";
+import { holdsVariables, launchFile, type Place, places } from "./launchfile";
 import { copyYAML, runInTerminal, shown } from "./problems";
 
 const severities: Record<Severity, vscode.DiagnosticSeverity> = { error: vscode.DiagnosticSeverity.Error, warning: vscode.DiagnosticSeverity.Warning, info: vscode.DiagnosticSeverity.Information };
@@ -14,6 +15,8 @@ class Finding extends vscode.Diagnostic {
   override source = "KubeTunnel";
   fix?: Fix;
   context?: string;
+  /** The field that a fix is for, in the document as it was then. */
+  field?: { path: (string | number)[]; version: number };
 }
 
 export class Diagnostics implements vscode.Disposable, vscode.CodeActionProvider {
@@ -54,11 +57,11 @@ export class Diagnostics implements vscode.Disposable, vscode.CodeActionProvider
     const found: Finding[] = [];
     const folder = vscode.workspace.getWorkspaceFolder(document.uri)?.uri.fsPath;
     for (const place of await places(document)) {
-      if (place.unknown) found.push(new Finding(place.range("launch"), place.unknown.message, vscode.DiagnosticSeverity.Error));
+      found.push(...place.wrong.map(({ field, message }) => new Finding(place.range(field), message, vscode.DiagnosticSeverity.Error)));
       if (!place.target.service || holdsVariables(place.target)) continue; // it is asked for
       try {
         const { diagnostics } = await this.backend.request("session/preflight", { target: place.target, ...(place.debug ? { launch: place.debug } : {}), ...(folder ? { folder } : {}) });
-        found.push(...diagnostics.map((d) => finding(d, place.range(d.field ?? "target"), place.target.context)));
+        found.push(...diagnostics.map((d) => finding(d, place, version)));
       } catch {
         // A server that can't be had tells so when it is needed.
       }
@@ -69,14 +72,17 @@ export class Diagnostics implements vscode.Disposable, vscode.CodeActionProvider
   provideCodeActions(document: vscode.TextDocument, range: vscode.Range): vscode.CodeAction[] {
     const here = (this.collection.get(document.uri) ?? []).filter((d): d is Finding => d.range.intersection(range) !== undefined);
     return here.flatMap((d) => {
-      const { fix } = d;
+      const { fix, field } = d;
       if (!fix) return [];
       const action = new vscode.CodeAction(fix.title, vscode.CodeActionKind.QuickFix);
       action.diagnostics = [d];
       action.isPreferred = true;
       if (fix.value !== undefined) {
+        // What is around a field that is not there is not to be replaced by its value.
+        const change = field?.version === document.version ? edited(document.getText(), field.path, fix.value) : undefined;
+        if (!change) return [];
         action.edit = new vscode.WorkspaceEdit();
-        action.edit.replace(document.uri, valueRange(document, d.range), JSON.stringify(fix.value));
+        action.edit.replace(document.uri, new vscode.Range(document.positionAt(change.start), document.positionAt(change.end)), change.text);
       } else if (fix.method === "operator/install") action.command = { title: fix.title, command: "kubetunnel.installOperator", arguments: [d.context] };
       else if (fix.yaml) action.command = { title: fix.title, command: copyCommand, arguments: [fix.yaml] };
       else if (fix.command) action.command = { title: fix.title, command: terminalCommand, arguments: [fix.command] };
@@ -98,17 +104,11 @@ export function fixCommands(): vscode.Disposable {
   return vscode.Disposable.from(vscode.commands.registerCommand(copyCommand, copyYAML), vscode.commands.registerCommand(terminalCommand, runInTerminal));
 }
 
-function finding(d: Diagnostic, range: vscode.Range, context: string | undefined): Finding {
-  const out = new Finding(range, shown({ code: 0, message: d.message }), severities[d.severity]);
+function finding(d: Diagnostic, place: Place, version: number): Finding {
+  const out = new Finding(place.range(d.field ?? "target"), shown({ code: 0, message: d.message }), severities[d.severity]);
   out.code = `KT${d.code}`;
   if (d.fix) out.fix = d.fix;
-  if (context !== undefined) out.context = context;
+  if (d.field !== undefined) out.field = { path: place.path(d.field), version };
+  if (place.target.context !== undefined) out.context = place.target.context;
   return out;
-}
-
-/** The value in the range of a property: what is behind the colon. */
-function valueRange(document: vscode.TextDocument, range: vscode.Range): vscode.Range {
-  const text = document.getText(range);
-  const before = /^"(?:[^"\\]|\\.)*"\s*:\s*/.exec(text)?.[0].length ?? 0;
-  return new vscode.Range(document.positionAt(document.offsetAt(range.start) + before), range.end);
 }

@@ -4,6 +4,7 @@ import type { Target } from "../../../protocol/gen/protocol";
 import { type Configuration, inlined, merged, UnknownName } from "./byname";
 import { debugType, launchConfigurations } from "./configuration";
 import { parsed } from "./jsonc";
+import { BadTarget, targetOf } from "./target";
 
 export const launchFile: vscode.DocumentSelector = { scheme: "file", pattern: "**/.vscode/launch.json" };
 
@@ -13,9 +14,12 @@ export interface Place {
   target: Target;
   /** Undefined where it can't be looked at before a start. */
   debug?: Configuration;
-  unknown?: UnknownName;
+  /** What keeps it from being looked at by the server, and of which field that is. */
+  wrong: { field: string; message: string }[];
   /** The range of a field such as "target.port"; of the next one around it that is there. */
   range(field: string): vscode.Range;
+  /** The keys that lead to a field in the file. */
+  path(field: string): (string | number)[];
 }
 
 /** The configurations of a launch.json that are ours. */
@@ -33,20 +37,27 @@ export async function places(document: vscode.TextDocument): Promise<Place[]> {
     const typed = given.type === debugType;
     const at = typed ? ["target"] : ["kubetunnel"];
     const debugAt = typed ? ["debug"] : [];
+    const pathOf = (field: string): string[] => {
+      const [root, ...rest] = field.split(".");
+      return root === "target" ? [...at, ...rest] : root === "launch" ? [...debugAt, ...rest] : [];
+    };
     const place: Place = {
       index,
-      target: { ...((typed ? given.target : given.kubetunnel) as Target | undefined ?? { service: "" }) },
-      range(field) {
-        const [root, ...rest] = field.split(".");
-        const path = root === "target" ? [...at, ...rest] : root === "launch" ? [...debugAt, ...rest] : [];
-        return rangeOf(symbol, path) ?? new vscode.Range(0, 0, 0, 1);
-      },
+      target: { service: "" },
+      wrong: [],
+      range: (field) => rangeOf(symbol, pathOf(field)) ?? new vscode.Range(0, 0, 0, 1),
+      path: (field) => ["configurations", index, ...pathOf(field)],
     };
+    try {
+      place.target = typed ? targetOf(given.target) : targetOf(given.kubetunnel, "kubetunnel");
+    } catch (error) {
+      if (error instanceof BadTarget) place.wrong.push({ field: error.field, message: error.message });
+    }
     try {
       const debug = typed ? inlined(given, configurations, process.platform).debug : withoutBlock(given);
       if (typeof debug === "object" && debug !== null && !holdsVariables(debug, folder)) place.debug = debug as Configuration;
     } catch (error) {
-      if (error instanceof UnknownName) place.unknown = error;
+      if (error instanceof UnknownName) place.wrong.push({ field: "launch", message: error.message });
     }
     return [place];
   });
@@ -55,7 +66,7 @@ export async function places(document: vscode.TextDocument): Promise<Place[]> {
 function isOurs(value: unknown): value is Configuration {
   if (typeof value !== "object" || value === null) return false;
   const configuration = value as Configuration;
-  return configuration.type === debugType || (typeof configuration.kubetunnel === "object" && configuration.kubetunnel !== null);
+  return configuration.type === debugType || (configuration.kubetunnel !== undefined && configuration.kubetunnel !== null);
 }
 
 function withoutBlock(configuration: Configuration): Configuration {
