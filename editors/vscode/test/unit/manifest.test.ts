@@ -13,7 +13,7 @@ interface Manifest {
   contributes: {
     commands: { command: string; icon?: string }[];
     menus: Record<string, { command: string; group?: string }[]>;
-    walkthroughs: { steps: { media: { markdown: string } }[] }[];
+    walkthroughs: { steps: { media: { markdown: string }; completionEvents: string[] }[] }[];
   };
 }
 const manifest = JSON.parse(fs.readFileSync(path.join(folder, "package.json"), "utf8")) as Manifest;
@@ -39,6 +39,14 @@ test("each menu's command is declared, and has an icon where it is shown as one"
       assert.ok(commands.has(command), command);
       if (/^(inline|navigation)/.test(group)) assert.ok(commands.get(command)?.icon, command);
     }
+});
+
+test("each step of the walkthrough is done by an event that VS Code knows", () => {
+  const known = /^(onCommand|onLink|onView|onSettingChanged|onContext|onExtensionInstalled):.+$|^onStepSelected$/;
+  for (const { completionEvents } of manifest.contributes.walkthroughs.flatMap((w) => w.steps)) {
+    assert.ok(completionEvents.length > 0);
+    for (const event of completionEvents) assert.match(event, known);
+  }
 });
 
 test("the changelog knows this version", () => {
