@@ -24,7 +24,11 @@ async function focusedRow(window: Window): Promise<string> {
 async function nameless(window: Window): Promise<string[]> {
   return window.page.evaluate(() => {
     const own = [...document.querySelectorAll('.pane[aria-label*="KubeTunnel"], .pane, [id="kubetunnel.kubetunnel.kubetunnel.session"]')];
-    const named = (e: Element): boolean => [e, ...e.querySelectorAll("[aria-label]")].some((x) => (x.getAttribute("aria-label") ?? "").trim() !== "") || e.textContent.trim() !== "" || e.closest("[aria-label]:not([aria-label=''])") !== null;
+    // Its own: what is around it may well have one, and a screen reader still says "button".
+    const named = (e: Element): boolean => {
+      const by = (e.getAttribute("aria-labelledby") ?? "").split(/\s+/).map((id) => document.getElementById(id)?.textContent ?? "");
+      return [e.getAttribute("aria-label"), ...by, e.textContent, e.getAttribute("title")].some((text) => (text ?? "").trim() !== "");
+    };
     return own.flatMap((part) => [...part.querySelectorAll("[role=treeitem], .action-label, [role=button]")]).filter((e) => !named(e)).map((e) => e.outerHTML.slice(0, 200));
   });
 }
@@ -36,6 +40,9 @@ workbench.scene("a session from start to end with the keyboard alone", async () 
   await window.quickKeys("F1", ">KubeTunnel: Focus on Cluster View");
   await page.locator('[role=treeitem][aria-label^="Service cart"]').waitFor();
   assert.deepEqual(await nameless(window), []);
+  await page.evaluate(() => document.querySelector(".pane")?.insertAdjacentHTML("beforeend", '<a class="action-label codicon planted" role="button"></a>'));
+  assert.equal((await nameless(window)).length, 1, "one without a name is found");
+  await page.evaluate(() => document.querySelector(".planted")?.remove());
 
   // An empty view takes no focus: once more, now that there is something in it.
   await window.quickKeys("F1", ">KubeTunnel: Focus on Cluster View");
