@@ -6,6 +6,10 @@ cd "$(dirname "$0")/.."
 : "${VERSION:?}" "${LDFLAGS:?}"
 source=editors/vscode
 out=build/vsix
+# The Marketplace shows the README without the package: vsce makes its links absolute, but
+# forgets that the extension is in a folder of its repository.
+repository=https://github.com/kubetunnel/kubetunnel
+links=(--baseContentUrl "$repository/blob/HEAD/$source" --baseImagesUrl "$repository/raw/HEAD/$source")
 ./scripts/vscode-packages.sh
 (cd "$source" && node scripts/manifest.mjs --check && npm run --silent bundle)
 for target in "$@"; do
@@ -30,7 +34,7 @@ for target in "$@"; do
   touch "$stage/.vscodeignore" # all that is there is wanted
   rm -f "$stage/media/icon.svg" # the Marketplace takes no SVG for an icon
   CGO_ENABLED=0 GOOS=$system GOARCH=$processor go build -trimpath -ldflags "$LDFLAGS" -o "$stage/bin/tunnel-server$suffix" ./server/cmd/tunnel-server
-  (cd "$stage" && node "$OLDPWD/$source/node_modules/@vscode/vsce/vsce" package --no-dependencies --target "$target" --out "../kubetunnel-$target.vsix" >../vsce.log) || { cat "$out/vsce.log" >&2; exit 1; }
+  (cd "$stage" && node "$OLDPWD/$source/node_modules/@vscode/vsce/vsce" package --no-dependencies "${links[@]}" --target "$target" --out "../kubetunnel-$target.vsix" >../vsce.log) || { cat "$out/vsce.log" >&2; exit 1; }
   rm -rf "$stage"
   printf 'ok    %-14s %s, %s s\n' "$target" "$(du -h "$out/kubetunnel-$target.vsix" | cut -f1)" $((SECONDS - began))
 done

@@ -1,5 +1,6 @@
 /** Runs index.ts inside an extension host, with the extension as it is in this folder. */
 import * as assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { after, before, test } from "node:test";
@@ -47,4 +48,14 @@ test("the extension's API tests, in an extension host", async () => {
   assert.equal(code, 0);
   await restored("cart");
   await nothingLeft();
+});
+
+test("what the package's README shows is where the Marketplace finds it", () => {
+  const readme = execFileSync("unzip", ["-p", process.env.KUBETUNNEL_VSIX ?? "", "extension/readme.md"], { encoding: "utf8" });
+  const pictures = [...readme.matchAll(/!\[[^\]]*\]\(([^)]+)\)/g)].map(([, link = ""]) => link);
+  assert.ok(pictures.length > 0);
+  for (const link of pictures) {
+    const [, file = ""] = /^https:\/\/github\.com\/kubetunnel\/kubetunnel\/raw\/HEAD\/(.+)$/.exec(link) ?? [];
+    assert.ok(file !== "" && fs.existsSync(path.join(root, file)), link);
+  }
 });
