@@ -121,7 +121,7 @@ export function resolvedOf(configuration: vscode.DebugConfiguration): Resolved {
  * adapter, so it is the adapter's own, and only what VS Code needs is ours.
  */
 async function resolved(backend: Backend, problems: Problems, folder: vscode.WorkspaceFolder | undefined, config: vscode.DebugConfiguration, token?: vscode.CancellationToken): Promise<vscode.DebugConfiguration | undefined> {
-  const { type, name, request, target: written, debug, ...window } = config as vscode.DebugConfiguration & { debug: Configuration };
+  const { type, name, target: written, debug, ...window } = config as vscode.DebugConfiguration & { debug: Configuration };
   const target = targetOf(written);
   const result = await backend.request("session/resolve", { target, launch: debug, ...(folder ? { folder: folder.uri.fsPath } : {}) }, token);
   const wrong = result.diagnostics?.find((d) => d.severity === "error");
@@ -131,6 +131,9 @@ async function resolved(backend: Backend, problems: Problems, folder: vscode.Wor
   }
   const launch = result.launch as Configuration;
   const ours: Resolved = { target, launch, mode: result.mode ?? "proxy" };
+  // VS Code asks the adapter for the request of this configuration, whatever the type's schema
+  // says. Where the debugger is the editor's, the child has its own, and this one starts it.
+  const request = ours.mode === "proxy" && launch.request === "attach" ? "attach" : "launch";
   return { ...(ours.mode === "proxy" ? launch : {}), ...window, type, request, name, [resolvedKey]: ours };
 }
 
