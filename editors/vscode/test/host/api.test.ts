@@ -19,19 +19,23 @@ before(async () => {
     { name: "Launch by questions", type: "go", request: "launch", program: "${command:shop.root}/${input:which}" },
     { name: "By questions", type: "kubetunnel", request: "launch", target, debug: "Launch by questions" },
     { name: "By name", type: "kubetunnel", request: "launch", target, debug: "Launch" },
+    { name: "Prices", type: "kubetunnel", request: "launch", target: "shop/prices", debug: { type: "go", request: "launch", program: path.join(root, "examples", "shop", "prices") } },
+    { name: "Attach", type: "kubetunnel", request: "launch", target, debug: { type: "go", request: "attach", mode: "local", processId: "attached" } },
+    { name: "Not ours", type: "node", request: "attach", context: "els" },
     { name: "Cart in Java", type: "java", request: "launch", mainClass: "Cart", preLaunchTask: "classes", env: { LISTEN: "127.0.0.1:8080" } },
     { name: "Java by name", type: "kubetunnel", request: "launch", target: { ...target, localPort: 8080 }, debug: "Cart in Java" },
     { name: "Unknown name", type: "kubetunnel", request: "launch", target, debug: "Lunch" },
     { name: "Misspelt", type: "kubetunnel", request: "launch", target: { namespace: "shop", service: "crat" }, debug: { type: "go", request: "launch", program: cart } },
     { name: "Unfinished", type: "kubetunnel", request: "launch", target: { namespace: "shop", service: "", port: "" }, debug: "" },
   ];
-  fs.writeFileSync(path.join(folder, ".vscode", "launch.json"), `// A comment, as people have them.\n${JSON.stringify({ version: "0.2.0", configurations, inputs: [{ id: "which", type: "command", command: "shop.which", args: { of: "cart" } }], compounds: [{ name: "Both", configurations: ["By name"] }] }, null, 2)}`);
+  fs.writeFileSync(path.join(folder, ".vscode", "launch.json"), `// A comment, as people have them.\n${JSON.stringify({ version: "0.2.0", configurations, inputs: [{ id: "which", type: "command", command: "shop.which", args: { of: "cart" } }], compounds: [{ name: "Both", configurations: ["By name", "Prices"] }] }, null, 2)}`);
   const tasks = [
-    { label: "note", type: "shell", command: "echo done > noted", problemMatcher: [] },
+    { label: "note", type: "shell", command: "echo done >> noted", problemMatcher: [] },
     { label: "classes", type: "shell", command: `mkdir -p target/classes && javac -g -d target/classes ${path.join(root, "test", "e2e", "testdata", "debuggers", "Cart.java")}`, problemMatcher: [] },
   ];
   fs.writeFileSync(path.join(folder, ".vscode", "tasks.json"), JSON.stringify({ version: "2.0.0", tasks }));
   fs.writeFileSync(path.join(folder, ".vscode", "settings.json"), JSON.stringify({ "shop.program": cart }));
+  execFileSync("go", ["build", "-gcflags=all=-N -l", "-o", path.join(folder, "attached"), "."], { cwd: cart });
   await workbench.start({ "kubetunnel.server.path": path.join(root, "bin", "tunnel-server") });
 });
 after(() => workbench.end());
@@ -47,6 +51,7 @@ test("the extension's API tests, in an extension host", async () => {
   measured({ name: "bundle of the VS Code extension", value: bundle, unit: "B" });
   assert.equal(code, 0);
   await restored("cart");
+  await restored("prices");
   await nothingLeft();
 });
 

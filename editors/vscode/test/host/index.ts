@@ -1,5 +1,6 @@
 /** What runs inside the extension host: VS Code's own API is asked what the extension gives. */
 import * as assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import { createRequire } from "node:module";
 import * as path from "node:path";
@@ -84,6 +85,8 @@ test("names of the cluster complete in launch.json", async () => {
   assert.ok(namespaces.includes("shop"), namespaces.join(", "));
   const names = await completions('"debug": "');
   assert.ok(names.includes("Launch") && !names.includes("By name"), names.join(", "));
+  const others = await completions('"context": "els');
+  assert.ok(!others.includes("dev-cluster"), "in a configuration that is not ours");
 });
 
 test("the contract's words complete and explain themselves", async () => {
@@ -121,7 +124,7 @@ test("a configuration by name: its task and its variables are VS Code's, the ses
   const session = await started;
   assert.equal(session.type, "kubetunnel");
   assert.equal(path.basename((session.configuration as { dlvCwd?: string }).dlvCwd ?? ""), "cart", "${config:…} was replaced, and the server has resolved the path");
-  assert.ok(fs.existsSync(path.join(folder().uri.fsPath, "noted")), "preLaunchTask of the other configuration has run");
+  assert.equal(fs.readFileSync(path.join(folder().uri.fsPath, "noted"), "utf8"), "done\n", "preLaunchTask of the other configuration has run once");
   await until("the session to be live", async () => (await api()).sessions[0]?.state === "live");
   await vscode.debug.stopDebugging(session);
   const ended = await until("its end", async (): Promise<SessionInfo | undefined> => (await api()).sessions.find((s) => s.state === "ended"));
@@ -149,17 +152,50 @@ test("questions and commands in the configuration that is named are VS Code's", 
   await until("its end", async () => (await api()).sessions[0]?.state === "ended");
 });
 
-test("a compound starts what it names", async () => {
+test("a compound starts what it names, each on its Service", async () => {
+  const before = (await api()).sessions.length;
+  const own = async (): Promise<SessionInfo[]> => (await api()).sessions.slice(0, -before || undefined);
   assert.ok(await vscode.debug.startDebugging(folder(), "Both"));
-  await until("the session to be live", async () => (await api()).sessions[0]?.state === "live");
+  await until("both sessions to be live", async () => {
+    const live = (await own()).filter((s) => s.state === "live");
+    return live.length === 2;
+  });
+  assert.deepEqual((await own()).map((s) => s.target.service).sort(), ["cart", "prices"]);
   await vscode.debug.stopDebugging();
+  await until("their end", async () => (await own()).every((s) => s.state === "ended"));
+});
+
+test("an attach is to a program that runs in the session", async () => {
+  const started = new Promise<vscode.DebugSession>((resolve) => {
+    const listener = vscode.debug.onDidStartDebugSession((session) => {
+      listener.dispose();
+      resolve(session);
+    });
+  });
+  const server = vscode.workspace.getConfiguration("kubetunnel").get<string>("server.path") ?? "";
+  const starting = vscode.debug.startDebugging(folder(), "Attach");
+  // Until there is a session to start it in.
+  const program = spawn("sh", ["-c", 'until "$0" exec --session shop/cart -- "$1"; do sleep 0.2; done', server, path.join(folder().uri.fsPath, "attached")], { detached: true, stdio: "ignore" });
+  try {
+    assert.ok(await starting);
+    const session = await started;
+    assert.equal(session.configuration.request, "attach");
+    await until("the session to be live", async () => (await api()).sessions[0]?.state === "live");
+    const threads = await until("its threads", async () => {
+      const { threads } = (await session.customRequest("threads")) as { threads: { name: string }[] };
+      return threads.length > 0 && threads;
+    });
+    assert.ok(threads.some((t) => t.name.includes("httpd.serve")), JSON.stringify(threads));
+  } finally {
+    if (program.pid !== undefined) process.kill(-program.pid);
+    await vscode.debug.stopDebugging();
+  }
   await until("its end", async () => (await api()).sessions[0]?.state === "ended");
 });
 
 test("a block in a configuration whose own debugger is not installed here", async () => {
-  const target = { namespace: "shop", service: "cart" };
   const program = vscode.workspace.getConfiguration("shop").get<string>("program");
-  assert.ok(await vscode.debug.startDebugging(folder(), { name: "Block", type: "go", request: "launch", program, kubetunnel: target }));
+  assert.ok(await vscode.debug.startDebugging(folder(), { name: "Block", type: "go", request: "launch", program, kubetunnel: "shop/cart" }));
   await until("the session to be live", async () => (await api()).sessions[0]?.state === "live");
   await vscode.debug.stopDebugging();
   await until("its end", async () => (await api()).sessions[0]?.state === "ended");
