@@ -5,7 +5,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { after, before } from "node:test";
 import type { Locator } from "playwright-core";
-import { adminKubeconfig, measured, operatorImage, root, until, within } from "./stage";
+import { adminKubeconfig, callHere, measured, nothingLeft, operatorImage, restored, root, until, within } from "./stage";
 import { Workbench } from "./workbench";
 
 const shop = path.join(root, "examples", "shop");
@@ -89,6 +89,30 @@ workbench.scene("the view is live: namespaces and contexts come and go as they d
   await row("Context third").waitFor();
   await row("Service cart").waitFor();
   await row("Context dev-cluster").waitFor({ state: "detached" });
+});
+
+workbench.scene("another kubeconfig while a session runs: the session goes on until the user lets the server be started again", async () => {
+  const folder = path.join(workbench.folder, "changed");
+  fs.mkdirSync(path.join(folder, ".vscode"), { recursive: true });
+  fs.writeFileSync(path.join(folder, "main.go"), "package main\n\nfunc main() {}\n");
+  const configuration = { name: "Debug cart by its name", type: "kubetunnel", request: "launch", target: "shop/cart", debug: { type: "go", program: path.join(shop, "cart") } };
+  fs.writeFileSync(path.join(folder, ".vscode", "launch.json"), JSON.stringify({ version: "0.2.0", configurations: [configuration] }));
+  const window = await workbench.open(folder);
+  await window.debug(configuration.name, "main.go");
+  await window.state("live");
+  fs.writeFileSync(path.join(folder, "other"), fs.readFileSync(adminKubeconfig, "utf8").replaceAll("dev-cluster", "third"));
+  fs.writeFileSync(path.join(folder, ".vscode", "settings.json"), JSON.stringify({ "kubetunnel.kubeconfig": "${workspaceFolder}/other" }));
+  const told = window.notification("kubetunnel.kubeconfig takes effect when the server is started again");
+  await told.waitFor();
+  await window.picture("changed-setting");
+  await callHere("http://cart/cart/ann");
+  await told.locator(".monaco-button", { hasText: "Restart server" }).click();
+  await window.toolbar.waitFor({ state: "hidden" });
+  await restored("cart");
+  await nothingLeft();
+  await window.command("KubeTunnel: Focus on Cluster View");
+  await window.page.locator('[role=treeitem][aria-label^="Context third"]').waitFor();
+  assert.equal(await window.page.locator(".notification-list-item", { hasText: "tunnel-server" }).count(), 0, "nothing has failed");
 });
 
 workbench.scene("a current context that can't be reached: that is told where a Service is chosen, and another context can be", async () => {
