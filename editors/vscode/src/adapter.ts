@@ -1,9 +1,9 @@
 /** The way from VS Code's debugger to the session's. */
 import * as vscode from "vscode";
-import type { Configuration } from "./byname";
 import { resolvedOf } from "./configuration";
+import { openPipe, type Pipe } from "./dappipe";
 import type { Problems } from "./problems";
-import type { Sessions } from "./sessions";
+import type { Run, Sessions } from "./sessions";
 
 export class AdapterFactory implements vscode.DebugAdapterDescriptorFactory {
   constructor(
@@ -11,27 +11,14 @@ export class AdapterFactory implements vscode.DebugAdapterDescriptorFactory {
     private readonly problems: Problems,
   ) {}
 
-  async createDebugAdapterDescriptor(session: vscode.DebugSession): Promise<vscode.DebugAdapterDescriptor> {
+  /** The adapter is there at once: a stop reaches the session also while it starts. */
+  createDebugAdapterDescriptor(session: vscode.DebugSession): vscode.DebugAdapterDescriptor {
     const { target, launch, mode } = resolvedOf(session.configuration);
     const start = { folder: session.workspaceFolder, name: session.name, target, launch, launcher: mode === "launcher" };
-    if (mode === "launcher")
-      return new vscode.DebugAdapterInlineImplementation(
-        new LauncherAdapter(
-          () => this.sessions.start(session.id, start),
-          (id) => this.sessions.stop(id),
-          session,
-          (error) => this.problems.show(error),
-        ),
-      );
-    try {
-      const { dap } = await this.sessions.start(session.id, start);
-      if (!dap) throw new Error("The session has no debugger.");
-      return new vscode.DebugAdapterNamedPipeServer(dap.address);
-    } catch (error) {
-      // VS Code would show it in a dialog without a way on.
-      this.problems.show(error);
-      return new vscode.DebugAdapterInlineImplementation(new RefusingAdapter());
-    }
+    const begin = (): Run => this.sessions.start(session.id, start);
+    const end = (id: string): Promise<void> => this.sessions.stop(id);
+    const show = (error: unknown): void => this.problems.show(error);
+    return new vscode.DebugAdapterInlineImplementation(start.launcher ? new LauncherAdapter(begin, end, session, show) : new ProxyAdapter(begin(), end, show));
   }
 }
 
@@ -39,6 +26,8 @@ interface Message {
   type: string;
   seq: number;
   command?: string;
+  request_seq?: number;
+  event?: string;
 }
 
 /** Answers requests as a debug adapter does. */
@@ -54,12 +43,16 @@ abstract class Adapter implements vscode.DebugAdapter {
 
   protected abstract take(request: Message): void;
 
+  protected send(message: object): void {
+    this.sent.fire(message);
+  }
+
   protected answer(request: Message, more: object = {}): void {
-    this.sent.fire({ seq: ++this.seq, type: "response", request_seq: request.seq, command: request.command, success: true, ...more });
+    this.send({ seq: ++this.seq, type: "response", request_seq: request.seq, command: request.command, success: true, ...more });
   }
 
   protected event(event: string, body: object = {}): void {
-    this.sent.fire({ seq: ++this.seq, type: "event", event, body });
+    this.send({ seq: ++this.seq, type: "event", event, body });
   }
 
   /** A failure that has been shown already. */
@@ -72,11 +65,96 @@ abstract class Adapter implements vscode.DebugAdapter {
   }
 }
 
-/** A session that could not be had: VS Code ends it without another word. */
-class RefusingAdapter extends Adapter {
+/**
+ * The way to the session's debugger, which passes everything both ways. Until the session has
+ * one, messages wait here. Only a stop does not: it ends the session.
+ */
+class ProxyAdapter extends Adapter {
+  private readonly held: Message[] = [];
+  /** Requests that the debugger has not answered. */
+  private readonly asked = new Map<number, Message>();
+  private pipe?: Pipe;
+  private ended = false;
+  /** There will be no debugger, or there is none any more. */
+  private over = false;
+
+  constructor(
+    private readonly run: Run,
+    private readonly end: (id: string) => Promise<void>,
+    private readonly show: (error: unknown) => void,
+  ) {
+    super();
+    void this.join();
+  }
+
+  override handleMessage(message: vscode.DebugProtocolMessage): void {
+    if (this.pipe && !this.over) this.pass(this.pipe, message as Message);
+    else super.handleMessage(message);
+  }
+
+  /** Without a debugger. One that could not be had is told by the refusal of the launch: VS Code ends it without another word. */
   protected take(request: Message): void {
-    if (request.command === "launch" || request.command === "attach") this.refuse(request);
+    const { command } = request;
+    if (!this.over && (command === "disconnect" || command === "terminate")) void this.stop(request);
+    else if (!this.over) this.held.push(request);
+    else if (command === "launch" || command === "attach") this.refuse(request);
     else this.answer(request);
+  }
+
+  private async join(): Promise<void> {
+    try {
+      const { dap } = await this.run.started;
+      if (!dap) throw new Error("The session has no debugger.");
+      const pipe = await openPipe(dap.address, (message) => this.receive(message as Message), () => this.closed());
+      if (this.over) {
+        pipe.end();
+        return;
+      }
+      this.pipe = pipe;
+      for (const request of this.held.splice(0)) this.pass(pipe, request);
+    } catch (error) {
+      if (this.over) return; // stopped meanwhile
+      this.over = true;
+      this.show(error);
+      for (const request of this.held.splice(0)) this.take(request);
+    }
+  }
+
+  private pass(pipe: Pipe, message: Message): void {
+    if (message.type === "request") this.asked.set(message.seq, message);
+    pipe.send(message);
+  }
+
+  private receive(message: Message): void {
+    if (message.type === "response" && message.request_seq !== undefined) this.asked.delete(message.request_seq);
+    if (message.type === "event" && message.event === "terminated") this.ended = true;
+    this.send(message);
+  }
+
+  /** The debugger has gone: VS Code, which knows only an adapter that is there, is told in the protocol's words. */
+  private closed(): void {
+    if (this.over) return;
+    this.over = true;
+    for (const request of this.asked.values()) {
+      if (request.command === "disconnect") this.answer(request);
+      else this.refuse(request);
+    }
+    if (!this.ended) this.event("terminated");
+  }
+
+  private async stop(request: Message): Promise<void> {
+    this.over = true;
+    for (const other of this.held.splice(0)) this.refuse(other);
+    await this.end(this.run.id);
+    this.answer(request);
+  }
+
+  override dispose(): void {
+    this.pipe?.end();
+    // The editor may go without a word.
+    if (!this.pipe && !this.over) void this.end(this.run.id);
+    this.over = true;
+    super.dispose();
   }
 }
 
@@ -85,12 +163,12 @@ class RefusingAdapter extends Adapter {
  * Its child is the real debugger; the two end together.
  */
 class LauncherAdapter extends Adapter {
-  private id?: string;
+  private run?: Run;
   private readonly ended: vscode.Disposable;
   private over = false;
 
   constructor(
-    private readonly begin: () => Promise<{ id: string; launch: Configuration }>,
+    private readonly begin: () => Run,
     private readonly end: (id: string) => Promise<void>,
     private readonly session: vscode.DebugSession,
     private readonly show: (error: unknown) => void,
@@ -123,8 +201,12 @@ class LauncherAdapter extends Adapter {
 
   private async launch(request: Message): Promise<void> {
     try {
-      const { id, launch } = await this.begin();
-      this.id = id;
+      this.run = this.begin();
+      const { launch } = await this.run.started;
+      if (this.over) {
+        this.refuse(request);
+        return;
+      }
       this.answer(request);
       // Without what the outer configuration has done already.
       const child = { ...launch, name: this.session.name } as unknown as vscode.DebugConfiguration;
@@ -137,7 +219,7 @@ class LauncherAdapter extends Adapter {
       });
       if (!started) this.terminated();
     } catch (error) {
-      this.show(error);
+      if (!this.over) this.show(error);
       this.refuse(request);
       this.terminated();
     }
@@ -145,7 +227,7 @@ class LauncherAdapter extends Adapter {
 
   private async disconnect(request: Message): Promise<void> {
     this.over = true;
-    if (this.id !== undefined) await this.end(this.id);
+    if (this.run) await this.end(this.run.id);
     this.answer(request);
   }
 
@@ -156,9 +238,10 @@ class LauncherAdapter extends Adapter {
   }
 
   override dispose(): void {
+    this.over = true;
     this.ended.dispose();
     // The editor may go without a word.
-    if (this.id !== undefined) void this.end(this.id);
+    if (this.run) void this.end(this.run.id);
     super.dispose();
   }
 }

@@ -1,11 +1,14 @@
 /** This window's sessions, as the server tells of them. */
 import * as vscode from "vscode";
-import type { SessionInfo, StartSessionResult, Target } from "../../../protocol/gen/protocol";
+import { ErrorCode, type SessionInfo, type StartSessionResult, type StopSessionResult, type Target } from "../../../protocol/gen/protocol";
 import type { Backend } from "./backend";
 import type { Configuration } from "./byname";
 import type { Output } from "./output";
 import type { Problems } from "./problems";
+import { ServerError } from "./servererror";
 import { isOver, targetName } from "./words";
+
+const unknownSession: number = ErrorCode.UnknownSession;
 
 /** What a session was started with, to start it once more. */
 export interface Start {
@@ -17,8 +20,16 @@ export interface Start {
   launcher: boolean;
 }
 
+/** A session on its way, which can be stopped by its id from the beginning. */
+export interface Run {
+  id: string;
+  started: Promise<StartSessionResult & { launch: Configuration }>;
+}
+
 interface Entry {
   start: Start;
+  /** Cancels what is asked of the server until it has answered that the session is there. */
+  starting?: vscode.CancellationTokenSource;
   /** What the editor launches, once the server has told. */
   launch?: Configuration;
   info: SessionInfo;
@@ -59,45 +70,56 @@ export class Sessions implements vscode.Disposable {
    * Starts a session, or finds the one of that debug session: it is started again by the
    * editor while its intercept stays. One that is over gives its place to a new one.
    */
-  async start(debugSession: string, start: Start): Promise<StartSessionResult & { id: string; launch: Configuration }> {
+  start(debugSession: string, start: Start): Run {
     const former = [...this.entries.keys()].reverse().find((id) => id === debugSession || id.startsWith(`${debugSession}.`));
     const old = former === undefined ? undefined : this.entries.get(former);
-    const id = old && isOver(old.info) ? `${debugSession}.${++this.count}` : (former ?? debugSession);
     const again = old !== undefined && !isOver(old.info);
-    if (!again) this.entries.set(id, { start, told: true, info: { id, kind: "debug", target: start.target, state: "starting" } });
-    const run = async (token?: vscode.CancellationToken): Promise<StartSessionResult & { launch: Configuration }> => {
-      const launch = this.entries.get(id)?.launch ?? (await this.launchOf(id, start, token));
+    const id = old && !again ? `${debugSession}.${++this.count}` : (former ?? debugSession);
+    const entry: Entry = again ? old : { start, told: true, info: { id, kind: "debug", target: start.target, state: "starting" } };
+    this.entries.set(id, entry);
+    return { id, started: this.run(entry, again) };
+  }
+
+  private async run(entry: Entry, again: boolean): Promise<StartSessionResult & { launch: Configuration }> {
+    const { start, info: { id } } = entry;
+    const source = (entry.starting = new vscode.CancellationTokenSource());
+    const { token } = source;
+    const ask = async (): Promise<StartSessionResult & { launch: Configuration }> => {
+      const launch = entry.launch ?? (await this.launchOf(entry, token));
+      // A stop that comes after this is behind it on the way to the server.
+      if (token.isCancellationRequested) throw new vscode.CancellationError();
       const result = await this.backend.request("session/start", { id, target: start.target, launch, ...where(start), showsErrors: true, workDoneToken: id }, token);
       return { ...result, launch };
     };
     try {
-      const result = again ? await run() : await this.showing(id, start.target, run);
-      const entry = this.entries.get(id);
-      if (entry && !again) {
+      const result = again ? await ask() : await this.showing(id, start.target, ask);
+      if (!again) {
         entry.told = false;
         this.tellFailure(entry);
       }
-      return { ...result, id };
+      return result;
     } catch (error) {
-      const entry = this.entries.get(id);
-      if (entry && !isOver(entry.info)) entry.info = { ...entry.info, state: "failed", reason: error instanceof Error ? error.message : String(error) };
+      const cancelled = token.isCancellationRequested;
+      if (!isOver(entry.info)) entry.info = { ...entry.info, state: cancelled ? "ended" : "failed", reason: cancelled ? "cancelled" : error instanceof Error ? error.message : String(error) };
       this.changed.fire();
-      throw error;
+      throw cancelled ? new vscode.CancellationError() : error;
+    } finally {
+      if (entry.starting === source) delete entry.starting;
     }
   }
 
   /** The configuration for the session of this id: where the editor has the debugger, it says how to get there. */
-  private async launchOf(id: string, start: Start, token?: vscode.CancellationToken): Promise<Configuration> {
+  private async launchOf(entry: Entry, token: vscode.CancellationToken): Promise<Configuration> {
+    const { start, info: { id } } = entry;
     if (!start.launcher) return start.launch;
     const result = await this.backend.request("session/resolve", { target: start.target, launch: start.launch, id, ...where(start) }, token);
     const launch = result.launch as Configuration;
-    const entry = this.entries.get(id);
-    if (entry) entry.launch = launch;
+    entry.launch = launch;
     return launch;
   }
 
   /** Shows the stages of a start, which can be cancelled at each of them. */
-  private showing<T>(id: string, target: Target, run: (token: vscode.CancellationToken) => Promise<T>): Promise<T> {
+  private showing<T>(id: string, target: Target, run: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       void vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: `KubeTunnel: ${targetName(target)}`, cancellable: true }, async (progress, token) => {
         const listener = this.backend.onProgress(({ token: of, value }) => {
@@ -105,11 +127,11 @@ export class Sessions implements vscode.Disposable {
         });
         const cancelled = token.onCancellationRequested(() => void this.stop(id));
         try {
-          resolve(await run(token));
+          resolve(await run());
           // The editor's debugger goes on; the rest of the stages can still be cancelled here.
           await this.until(id, (info) => info.state !== "starting");
         } catch (error) {
-          reject(token.isCancellationRequested ? new vscode.CancellationError() : (error as Error));
+          reject(error instanceof Error ? error : new Error(String(error)));
         } finally {
           listener.dispose();
           cancelled.dispose();
@@ -135,8 +157,19 @@ export class Sessions implements vscode.Disposable {
   async stop(id: string): Promise<void> {
     const entry = this.entries.get(id);
     if (!entry || isOver(entry.info)) return;
-    const result = await this.problems.guard(() => this.backend.request("session/stop", { id }));
+    entry.starting?.cancel();
+    const result = await this.problems.guard(() => this.stopped(id));
     if (result) this.take(result.session);
+  }
+
+  /** Nothing where the server has none of that id: it was stopped before it came to be. */
+  private async stopped(id: string): Promise<StopSessionResult | undefined> {
+    try {
+      return await this.backend.request("session/stop", { id });
+    } catch (error) {
+      if (error instanceof ServerError && error.code === unknownSession) return undefined;
+      throw error;
+    }
   }
 
   private take(info: SessionInfo): void {

@@ -3,7 +3,7 @@ import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { after, before } from "node:test";
-import { callHere, nothingLeft, restored } from "./stage";
+import { callHere, nothingLeft, restored, within } from "./stage";
 import { lineOf, Workbench } from "./workbench";
 
 const program = `const http = require("node:http");
@@ -64,6 +64,20 @@ for (const name of ["By name", "By a block"])
     await nothingLeft();
     assert.equal(fs.readFileSync(path.join(folder, ".vscode", "launch.json"), "utf8"), before_);
   });
+
+workbench.scene("Node is stopped by Shift+F5 while it starts: the session is over, nothing is left, and it can start anew", async () => {
+  const window = await workbench.open(folder);
+  await window.openFile("server.js");
+  await within("silent", () => window.stopsWhileItStarts("By name", "Waiting for the agent in the cluster"));
+  await restored("cart");
+  await nothingLeft();
+  await window.debug("By name", "server.js");
+  await window.state("live");
+  await callHere("http://cart/cart/ann");
+  await window.stop();
+  await restored("cart");
+  await nothingLeft();
+}, { own: true });
 
 workbench.scene("a workspace of several folders: a configuration means its own folder", async () => {
   const names = ["one", "two"];

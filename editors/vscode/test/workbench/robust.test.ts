@@ -93,6 +93,19 @@ for (const { stage, state, told } of [
     await nothingLeft();
   }, { own: true });
 
+for (const { stage, state, told } of [
+  { stage: "preflight", state: "cut", told: "Looking at the Service" },
+  { stage: "the operator", state: "silent", told: "Waiting for the agent in the cluster" },
+] as const)
+  workbench.scene(`stopped by Shift+F5 while it starts, at ${stage}: the session is over, nothing is left, and it can start anew`, async () => {
+    const window = await workbench.open(shop);
+    await window.openFile("cart/main.go");
+    await within(state, () => window.stopsWhileItStarts("Debug cart in cluster", told));
+    await restored("cart");
+    await nothingLeft();
+    await window.debugsCart();
+  }, { own: true });
+
 workbench.scene("stopped while the Service is being switched: nothing is left", async () => {
   const window = await workbench.open(shop);
   const { page } = window;

@@ -1,4 +1,5 @@
 /** A real VS Code workbench: code-server with the extension's package installed, and a browser as its window. */
+import * as assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as net from "node:net";
@@ -313,6 +314,19 @@ export class Window {
   async stop(): Promise<void> {
     await this.page.keyboard.press("Shift+F5");
     await this.toolbar.waitFor({ state: "hidden" });
+  }
+
+  /** Starts a configuration, and stops it by the key when a stage of its start is told: its session is over, without a word. */
+  async stopsWhileItStarts(name: string, told: string): Promise<void> {
+    const { page } = this;
+    await this.quickInput("Control+p", `debug ${name}`);
+    await this.notification(told).waitFor();
+    await this.state("starting");
+    await this.stop();
+    await this.notification(/KubeTunnel: .*cart/).waitFor({ state: "hidden" });
+    await this.status.waitFor({ state: "hidden" });
+    assert.equal(await page.locator(".notification-list-item .codicon-error").count(), 0, "whoever has stopped it needs no message");
+    assert.equal(await page.locator(".monaco-dialog-box").count(), 0);
   }
 
   /** A session of cart from F5 to its end: it is live, calls come here, and nothing is left. */
