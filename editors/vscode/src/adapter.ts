@@ -17,7 +17,7 @@ export class AdapterFactory implements vscode.DebugAdapterDescriptorFactory {
     const start = { folder: session.workspaceFolder, name: session.name, target, launch, launcher: mode === "launcher" };
     const begin = (): Run => this.sessions.start(session.id, start);
     const end = (id: string): Promise<void> => this.sessions.stop(id);
-    const show = (error: unknown): void => this.problems.show(error);
+    const show = (error: unknown): void => this.problems.show(error, target.context);
     return new vscode.DebugAdapterInlineImplementation(start.launcher ? new LauncherAdapter(begin, end, session, show) : new ProxyAdapter(begin(), end, show));
   }
 }

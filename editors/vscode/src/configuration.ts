@@ -52,7 +52,7 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
 
   async resolveDebugConfigurationWithSubstitutedVariables(folder: vscode.WorkspaceFolder | undefined, config: vscode.DebugConfiguration, token?: vscode.CancellationToken): Promise<vscode.DebugConfiguration | undefined> {
     if (this.trigger === "dynamic" || isResolved(config)) return config;
-    return guarded(this.problems, () => resolved(this.backend, this.problems, folder, config, token));
+    return guarded(this.problems, () => resolved(this.backend, this.problems, folder, config, token), contextOf(config.target));
   }
 
   /** Asks for what the configuration does not say. */
@@ -88,12 +88,12 @@ export class BlockProvider implements vscode.DebugConfigurationProvider {
     return guarded(this.problems, () => {
       const outer = inlined({ type: debugType, request: "launch", name: config.name, target: targetOf(kubetunnel, "kubetunnel"), debug }, [], process.platform);
       return resolved(this.backend, this.problems, folder, outer as vscode.DebugConfiguration, token);
-    });
+    }, contextOf(kubetunnel));
   }
 }
 
 /** What is wrong in a launch.json is told with the way there. */
-function guarded<T>(problems: Problems, work: () => Promise<T>): Promise<T | undefined> {
+function guarded<T>(problems: Problems, work: () => Promise<T>, context?: string): Promise<T | undefined> {
   return problems.guard(async () => {
     try {
       return await work();
@@ -102,7 +102,13 @@ function guarded<T>(problems: Problems, work: () => Promise<T>): Promise<T | und
       problems.tell({ code: 0, message: error.message }, [openLaunchButton()]);
       return undefined;
     }
-  });
+  }, context);
+}
+
+/** The context of a target as it is written. */
+function contextOf(target: unknown): string | undefined {
+  const { context } = typeof target === "object" && target !== null ? (target as Partial<Target>) : {};
+  return typeof context === "string" ? context : undefined;
 }
 
 /** The key under which a configuration keeps what is for us, and which the server takes away again. */

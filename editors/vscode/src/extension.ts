@@ -103,7 +103,7 @@ async function debugService(server: Backend, problems: Problems, node: ClusterNo
   await problems.guard(async () => {
     const picked = await pickDebug(server, target, folder, launchConfigurations(folder));
     if (picked) await vscode.debug.startDebugging(folder, { type: debugType, request: "launch", name: `Debug ${service.name} in cluster`, target, debug: picked.debug });
-  });
+  }, target.context);
 }
 
 async function stopIntercept(server: Backend, problems: Problems, sessions: Sessions, cluster: ClusterTree, node: ClusterNode | SessionNode | undefined): Promise<void> {
@@ -116,7 +116,7 @@ async function stopIntercept(server: Backend, problems: Problems, sessions: Sess
   const { name, namespace, intercept } = node.service;
   const own = sessions.running.find((s) => s.intercept !== undefined && s.intercept === intercept?.name);
   if (own) return sessions.stop(own.id);
-  await problems.guard(() => server.request("cluster/endIntercept", { context: node.context.name, namespace, service: name }));
+  await problems.guard(() => server.request("cluster/endIntercept", { context: node.context.name, namespace, service: name }), node.context.name);
   cluster.refresh();
 }
 

@@ -24,17 +24,16 @@ export class Problems {
     private readonly output: Output,
   ) {}
 
-  /** Shows an error that was caught, unless the user has asked for it. */
-  show(error: unknown, more: Button[] = []): void {
+  /** Shows an error that was caught, unless the user has asked for it. Its fix is for the context in which it happened. */
+  show(error: unknown, context?: string): void {
     if (error instanceof vscode.CancellationError) return;
     if (error instanceof ServerError) {
       if (error.code === (ErrorCode.RequestCancelled as number)) return;
-      this.tell({ code: error.code, message: error.message, event: error.data.event, fix: error.data.fix }, more);
+      this.tell({ code: error.code, message: error.message, event: error.data.event, fix: error.data.fix }, [], context);
       return;
     }
     const message = error instanceof Error ? error.message : String(error);
-    const buttons = error instanceof UnknownName ? [openLaunchButton()] : [openSettings()];
-    this.tell({ code: 0, message }, [...more, ...buttons]);
+    this.tell({ code: 0, message }, [error instanceof UnknownName ? openLaunchButton() : openSettings()]);
   }
 
   tell(problem: Problem, more: Button[] = [], context?: string): void {
@@ -55,20 +54,21 @@ export class Problems {
   }
 
   /** Runs what may fail, and shows how. */
-  async guard<T>(work: () => Promise<T>): Promise<T | undefined> {
+  async guard<T>(work: () => Promise<T>, context?: string): Promise<T | undefined> {
     try {
       return await work();
     } catch (error) {
-      this.show(error);
+      this.show(error, context);
       return undefined;
     }
   }
 
-  /** Installs the operator, or brings it to this version. */
-  async install(context: string | undefined): Promise<void> {
-    const where = context ? `context ${context}` : "the current context";
+  /** Installs the operator, or brings it to this version. The context that was confirmed is the one that is meant, also when another becomes the current one meanwhile. */
+  async install(given: string | undefined): Promise<void> {
+    const context = given || (await this.guard(() => this.currentContext()));
+    if (context === undefined) return;
     const yes: vscode.MessageItem = { title: "Install" };
-    const answer = await vscode.window.showWarningMessage(`Install the KubeTunnel operator in ${where}? It is for the whole cluster, and needs an admin's rights.`, { modal: true }, yes);
+    const answer = await vscode.window.showWarningMessage(`Install the KubeTunnel operator in context ${context}? It is for the whole cluster, and needs an admin's rights.`, { modal: true }, yes);
     if (answer !== yes) return;
     await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: "KubeTunnel operator", cancellable: true }, async (progress, token) => {
       const workDoneToken = `install-${Date.now()}`;
@@ -77,14 +77,21 @@ export class Problems {
       });
       try {
         const image = vscode.workspace.getConfiguration("kubetunnel").get<string>("operator.image")?.trim();
-        const status = await this.backend.request("operator/install", { ...(context ? { context } : {}), ...(image ? { image } : {}), workDoneToken }, token);
+        const status = await this.backend.request("operator/install", { context, ...(image ? { image } : {}), workDoneToken }, token);
         void vscode.window.showInformationMessage(`The KubeTunnel operator ${status.version ?? ""} is ${status.ready ? "ready" : `installed: ${status.message ?? ""}`}`);
       } catch (error) {
-        this.show(error);
+        this.show(error, context);
       } finally {
         listener.dispose();
       }
     });
+  }
+
+  private async currentContext(): Promise<string> {
+    const { contexts } = await this.backend.request("cluster/contexts", {});
+    const current = contexts.find((c) => c.current);
+    if (!current) throw new Error("The kubeconfig has no current context: choose one in the Cluster view.");
+    return current.name;
   }
 }
 

@@ -158,7 +158,7 @@ export class Sessions implements vscode.Disposable {
     const entry = this.entries.get(id);
     if (!entry || isOver(entry.info)) return;
     entry.starting?.cancel();
-    const result = await this.problems.guard(() => this.stopped(id));
+    const result = await this.problems.guard(() => this.stopped(id), entry.start.target.context);
     if (result) this.take(result.session);
   }
 

@@ -27,6 +27,8 @@ workbench.scene("no operator in the cluster: the error's button installs it, and
     const dialog = page.locator(".monaco-dialog-box");
     await dialog.waitFor();
     await window.picture("no-operator-2-question");
+    const context = /^current-context: *"?([^"\n]+)/m.exec(fs.readFileSync(adminKubeconfig, "utf8"))?.[1];
+    assert.ok(context !== undefined && (await dialog.innerText()).includes(`in context ${context}?`), "it says where");
     await dialog.locator(".monaco-button", { hasText: "Install" }).click();
     await window.notification(/The KubeTunnel operator .* is ready/).waitFor();
     await window.picture("no-operator-3-ready");
