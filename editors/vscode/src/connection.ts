@@ -1,7 +1,7 @@
 /** The contract's requests and notifications, typed, over a pair of streams. */
-import { type CancellationToken, createMessageConnection, type MessageConnection, ResponseError, StreamMessageReader, StreamMessageWriter } from "vscode-jsonrpc/node";
+import { type CancellationToken, ConnectionError, createMessageConnection, ErrorCodes, type MessageConnection, ResponseError, StreamMessageReader, StreamMessageWriter } from "vscode-jsonrpc/node";
 import type { ClientMethods, ErrorData, ServerMethods } from "../../../protocol/gen/protocol";
-import { ServerError } from "./servererror";
+import { ServerError, ServerGone } from "./servererror";
 
 /** What is answered, and what is not. */
 export type Request = { [M in keyof ServerMethods]: ServerMethods[M]["result"] extends object ? M : never }[keyof ServerMethods];
@@ -9,12 +9,12 @@ export type Notification = Exclude<keyof ServerMethods, Request>;
 
 export class Connection {
   private readonly rpc: MessageConnection;
+  private end = "has ended";
 
   constructor(from: NodeJS.ReadableStream, to: NodeJS.WritableStream) {
     this.rpc = createMessageConnection(new StreamMessageReader(from), new StreamMessageWriter(to));
-    // The process's end is what counts; a pipe that breaks is only its beginning.
+    // The process's end is what counts, and says how; a pipe that breaks, or is closed, is only its beginning.
     this.rpc.onError(() => undefined);
-    this.rpc.onClose(() => this.rpc.dispose());
   }
 
   listen(): void {
@@ -25,7 +25,7 @@ export class Connection {
     try {
       return await (token ? this.rpc.sendRequest<ServerMethods[M]["result"]>(method, params, token) : this.rpc.sendRequest<ServerMethods[M]["result"]>(method, params));
     } catch (error) {
-      throw numbered(error);
+      throw this.isGone(error) ? new ServerGone(this.end) : numbered(error);
     }
   }
 
@@ -37,8 +37,14 @@ export class Connection {
     this.rpc.onNotification(method, take);
   }
 
-  dispose(): void {
+  /** What still waits for an answer fails. `end` says in words what has become of the server. */
+  dispose(end: string): void {
+    this.end = end;
     this.rpc.dispose();
+  }
+
+  private isGone(error: unknown): boolean {
+    return error instanceof ConnectionError || (error instanceof ResponseError && error.code === ErrorCodes.PendingResponseRejected);
   }
 }
 

@@ -2,7 +2,7 @@
 import * as vscode from "vscode";
 import { ErrorCode, type Fix } from "../../../protocol/gen/protocol";
 import type { Backend } from "./backend";
-import { ServerError } from "./servererror";
+import { ServerError, ServerGone } from "./servererror";
 import type { Output } from "./output";
 import { UnknownName } from "./byname";
 
@@ -19,6 +19,9 @@ interface Button extends vscode.MessageItem {
 }
 
 export class Problems {
+  /** The server's end has been told in this turn. */
+  private endTold = false;
+
   constructor(
     private readonly backend: Backend,
     private readonly output: Output,
@@ -32,6 +35,10 @@ export class Problems {
       this.tell({ code: error.code, message: error.message, event: error.data.event, fix: error.data.fix }, [], context);
       return;
     }
+    if (error instanceof ServerGone) {
+      if (!this.endTold) this.tellEnd({ code: 0, message: `${error.message}. Try again: it is started anew` });
+      return;
+    }
     const message = error instanceof Error ? error.message : String(error);
     this.tell({ code: 0, message }, [error instanceof UnknownName ? openLaunchButton() : openSettings()]);
   }
@@ -41,6 +48,13 @@ export class Problems {
     this.output.error(text);
     const buttons = [...more, ...this.buttons(problem.fix, context), { title: "Show Log", run: () => this.output.show() }];
     void vscode.window.showErrorMessage(text, ...buttons).then((button) => button?.run());
+  }
+
+  /** Tells once that the server has ended: what it was asked fails in the same turn, and needs no further message. */
+  tellEnd(problem: Problem, more: Button[] = []): void {
+    this.endTold = true;
+    setImmediate(() => (this.endTold = false));
+    this.tell(problem, more);
   }
 
   /** A fix as buttons. One without anything to do is only told. */

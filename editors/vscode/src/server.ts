@@ -86,7 +86,7 @@ export class Server {
     let reason: string | undefined;
     void dead.then((how) => {
       reason = how;
-      connection.dispose();
+      connection.dispose(how);
       if (this.child !== child) return;
       this.child = undefined;
       this.running = undefined;

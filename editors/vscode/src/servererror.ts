@@ -16,3 +16,11 @@ export class ServerError extends Error {
     return this.code > 0 ? `KT${this.code}: ${this.message}` : this.message;
   }
 }
+
+/** ServerGone is what a request comes to whose server ends before it has answered. */
+export class ServerGone extends Error {
+  constructor(how: string) {
+    super(`tunnel-server ${how} before it had answered`);
+    this.name = "ServerGone";
+  }
+}

@@ -199,9 +199,9 @@ export class Sessions implements vscode.Disposable {
     if (lost.length > 0) {
       const names = lost.map((e) => targetName(e.start.target)).join(", ");
       const [first] = lost;
-      const text = `tunnel-server ${how}, and with it the session on ${names}. The cluster has put the Service back; your program has ended. ${giveUp ? "" : "The server is started again."}`;
-      this.problems.tell({ code: 0, message: text.trim() }, first && lost.length === 1 ? [again(first.start)] : []);
-    } else if (giveUp) this.problems.tell({ code: 0, message: `tunnel-server ${how}, again and again. It is started once more when it is needed.` });
+      const text = `tunnel-server ${how}, and with it the session on ${names}. The app's pods answer; the Service is being put back. ${giveUp ? "" : "The server is started again."}`;
+      this.problems.tellEnd({ code: 0, message: text.trim() }, first && lost.length === 1 ? [again(first.start)] : []);
+    } else if (giveUp) this.problems.tellEnd({ code: 0, message: `tunnel-server ${how}, again and again. It is started once more when it is needed.` });
     this.changed.fire();
   }
 

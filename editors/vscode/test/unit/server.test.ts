@@ -6,7 +6,7 @@ import * as os from "node:os";
 import { once } from "node:events";
 import { EventEmitter } from "node:events";
 import { afterEach, test } from "node:test";
-import { ServerError } from "../../src/servererror";
+import { ServerError, ServerGone } from "../../src/servererror";
 import { Server, type ServerEvents } from "../../src/server";
 
 /** A server that knows the handshake alone; "crash" makes it die, and "refuse" say no. */
@@ -82,7 +82,10 @@ test("one that dies is started again, and what was asked fails", async () => {
   const { server, heard } = make();
   const connection = await server.connection();
   const first = server.pid;
-  await assert.rejects(connection.request("session/restart", { id: "a" }));
+  const [one, two] = [connection.request("session/restart", { id: "a" }), connection.request("session/restart", { id: "b" })];
+  const gone = (error: unknown): boolean => error instanceof ServerGone && error.message === "tunnel-server was ended by SIGKILL before it had answered" && heard.deaths.length === 1;
+  await Promise.all([assert.rejects(one, gone), assert.rejects(two, gone)]);
+  await assert.rejects(connection.request("session/list", {}), gone, "what is asked of it later fails alike");
   if (heard.deaths.length === 0) await once(heard, "died");
   assert.deepEqual(heard.deaths, [{ how: "was ended by SIGKILL", giveUp: false }]);
   if (heard.initializations < 2) await once(heard, "initialized");
