@@ -1,5 +1,6 @@
 /** The way from VS Code's debugger to the session's. */
 import * as vscode from "vscode";
+import { outerOf } from "./again";
 import { resolvedOf } from "./configuration";
 import { openPipe, type Pipe } from "./dappipe";
 import type { Problems } from "./problems";
@@ -14,7 +15,8 @@ export class AdapterFactory implements vscode.DebugAdapterDescriptorFactory {
   /** The adapter is there at once: a stop reaches the session also while it starts. */
   createDebugAdapterDescriptor(session: vscode.DebugSession): vscode.DebugAdapterDescriptor {
     const { target, launch, mode } = resolvedOf(session.configuration);
-    const start = { folder: session.workspaceFolder, name: session.name, target, launch, launcher: mode === "launcher" };
+    const configuration = outerOf(session.configuration, { target, launch });
+    const start = { folder: session.workspaceFolder, configuration, target, launch, launcher: mode === "launcher" };
     const begin = (): Run => this.sessions.start(session.id, start);
     const end = (id: string): Promise<void> => this.sessions.stop(id);
     const show = (error: unknown): void => this.problems.show(error, target.context);

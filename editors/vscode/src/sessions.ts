@@ -13,7 +13,8 @@ const unknownSession: number = ErrorCode.UnknownSession;
 /** What a session was started with, to start it once more. */
 export interface Start {
   folder: vscode.WorkspaceFolder | undefined;
-  name: string;
+  /** As the user has it, with the tasks and the like around the debugger's. */
+  configuration: Configuration;
   target: Target;
   launch: Configuration;
   /** Whether the debugger lives in the editor, which launches what the server makes of the configuration for the session. */
@@ -198,9 +199,9 @@ export class Sessions implements vscode.Disposable {
     }
     if (lost.length > 0) {
       const names = lost.map((e) => targetName(e.start.target)).join(", ");
-      const [first] = lost;
-      const text = `tunnel-server ${how}, and with it the session on ${names}. The app's pods answer; the Service is being put back. ${giveUp ? "" : "The server is started again."}`;
-      this.problems.tellEnd({ code: 0, message: text.trim() }, first && lost.length === 1 ? [again(first.start)] : []);
+      const what = lost.length === 1 ? [`the session on ${names}`, "the Service is"] : [`the sessions on ${names}`, "the Services are"];
+      const text = `tunnel-server ${how}, and with it ${what[0] ?? ""}. The app's pods answer; ${what[1] ?? ""} being put back. ${giveUp ? "" : "The server is started again."}`;
+      this.problems.tellEnd({ code: 0, message: text.trim() }, [again(...lost.map((e) => e.start))]);
     } else if (giveUp) this.problems.tellEnd({ code: 0, message: `tunnel-server ${how}, again and again. It is started once more when it is needed.` });
     this.changed.fire();
   }
@@ -215,6 +216,9 @@ function where({ folder }: Start): { folder?: string } {
   return folder ? { folder: folder.uri.fsPath } : {};
 }
 
-function again({ folder, name, target, launch }: Start): vscode.MessageItem & { run(): unknown } {
-  return { title: "Debug Again", run: () => vscode.debug.startDebugging(folder, { type: "kubetunnel", request: "launch", name, target, debug: launch }) };
+function again(...starts: Start[]): vscode.MessageItem & { run(): unknown } {
+  const run = async (): Promise<void> => {
+    for (const { folder, configuration } of starts) await vscode.debug.startDebugging(folder, configuration as vscode.DebugConfiguration);
+  };
+  return { title: starts.length === 1 ? "Debug Again" : "Debug All Again", run };
 }
