@@ -1,6 +1,7 @@
 /** This window's sessions, as the server tells of them. */
 import * as vscode from "vscode";
 import { ErrorCode, type SessionInfo, type StartSessionResult, type StopSessionResult, type Target } from "../../../protocol/gen/protocol";
+import { same } from "./again";
 import type { Backend } from "./backend";
 import type { Configuration } from "./byname";
 import type { Output } from "./output";
@@ -33,6 +34,8 @@ interface Entry {
   starting?: vscode.CancellationTokenSource;
   /** What the editor launches, once the server has told. */
   launch?: Configuration;
+  /** Somebody has asked for its end. */
+  stopping?: boolean;
   info: SessionInfo;
   /** Its failure has been told, or whoever has asked for it is told by the answer. */
   told: boolean;
@@ -69,23 +72,27 @@ export class Sessions implements vscode.Disposable {
 
   /**
    * Starts a session, or finds the one of that debug session: it is started again by the
-   * editor while its intercept stays. One that is over gives its place to a new one.
+   * editor while its intercept stays. One that is over, or is for something else since the
+   * configuration was changed, gives its place to a new one.
    */
   start(debugSession: string, start: Start): Run {
     const former = [...this.entries.keys()].reverse().find((id) => id === debugSession || id.startsWith(`${debugSession}.`));
     const old = former === undefined ? undefined : this.entries.get(former);
-    const again = old !== undefined && !isOver(old.info);
-    const id = old && !again ? `${debugSession}.${++this.count}` : (former ?? debugSession);
-    const entry: Entry = again ? old : { start, told: true, info: { id, kind: "debug", target: start.target, state: "starting" } };
+    const kept = old && isGoingOn(old) && same([old.start.target, old.start.launch], [start.target, start.launch]) ? old : undefined;
+    const id = kept?.info.id ?? (old ? `${debugSession}.${++this.count}` : debugSession);
+    const entry: Entry = kept ?? { start, told: true, info: { id, kind: "debug", target: start.target, state: "starting" } };
     this.entries.set(id, entry);
-    return { id, started: this.run(entry, again) };
+    return { id, started: this.run(entry, old) };
   }
 
-  private async run(entry: Entry, again: boolean): Promise<StartSessionResult & { launch: Configuration }> {
+  private async run(entry: Entry, former: Entry | undefined): Promise<StartSessionResult & { launch: Configuration }> {
     const { start, info: { id } } = entry;
+    const again = entry === former;
     const source = (entry.starting = new vscode.CancellationTokenSource());
     const { token } = source;
     const ask = async (): Promise<StartSessionResult & { launch: Configuration }> => {
+      // What it had is given back first: it may be the same Service.
+      if (former && !again) await this.stop(former.info.id);
       const launch = entry.launch ?? (await this.launchOf(entry, token));
       // A stop that comes after this is behind it on the way to the server.
       if (token.isCancellationRequested) throw new vscode.CancellationError();
@@ -158,6 +165,7 @@ export class Sessions implements vscode.Disposable {
   async stop(id: string): Promise<void> {
     const entry = this.entries.get(id);
     if (!entry || isOver(entry.info)) return;
+    entry.stopping = true;
     entry.starting?.cancel();
     const result = await this.problems.guard(() => this.stopped(id), entry.start.target.context);
     if (result) this.take(result.session);
@@ -210,6 +218,10 @@ export class Sessions implements vscode.Disposable {
     for (const s of this.subscriptions) s.dispose();
     this.changed.dispose();
   }
+}
+
+function isGoingOn({ info, stopping }: Entry): boolean {
+  return !isOver(info) && info.state !== "stopping" && !stopping;
 }
 
 function where({ folder }: Start): { folder?: string } {
