@@ -61,6 +61,13 @@ function lines(info: SessionInfo, sessions: Sessions): Line[] {
   if ((info.stages ?? []).length > 0) out.push(heading("stages"));
   for (const stage of info.stages ?? []) out.push({ label: `$(${stage.endedMillis ? "check" : "loading~spin"}) ${stageText(stage)}`, description: stageTimes(stage) });
   if (info.receipt) out.push(heading("receipt"), ...receiptLines(info.receipt).map((label) => ({ label })));
-  if ((info.warnings ?? []).length > 0) out.push(heading("not as in the pod"), ...(info.warnings ?? []).map((label) => ({ label: `$(info) ${label}` })));
+  if ((info.warnings ?? []).length > 0) out.push(heading("warnings"), ...(info.warnings ?? []).map((text) => warningLine(text)));
   return out;
+}
+
+/** The list has one line for a label, and one for what does not fit in it. The log has all of it. */
+function warningLine(text: string): Line {
+  const fits = 70;
+  const label = text.length > fits ? `${text.slice(0, text.lastIndexOf(" ", fits))} …` : text;
+  return { label: `$(warning) ${label}`, ...(label === text ? {} : { detail: text }), run: () => vscode.commands.executeCommand("kubetunnel.showLog") };
 }

@@ -217,6 +217,7 @@ export class SessionTree implements vscode.TreeDataProvider<SessionNode>, vscode
     const { info } = node;
     return [
       ...(info.reason ? [{ kind: "line", label: info.reason, description: "", tooltip: "", icon: info.state === "failed" ? "error" : "info" } as const] : []),
+      ...(info.warnings ?? []).map((w) => ({ kind: "line", label: w, description: "", tooltip: "", icon: "warning" }) as const),
       ...(info.stages ?? []).map((s) => ({ kind: "line", label: stageText(s), description: stageTook(s), tooltip: stageTimes(s), icon: s.endedMillis ? "check" : "loading~spin" }) as const),
     ];
   }
