@@ -16,8 +16,9 @@ export function followSettings(backend: Backend, sessions: Sessions, refresh: ()
   };
   return vscode.workspace.onDidChangeConfiguration(async (change) => {
     const changed = settings.find((name) => change.affectsConfiguration(name));
-    if (changed === undefined || asking) return;
+    if (changed === undefined) return;
     if (sessions.running.length > 0) {
+      if (asking) return;
       asking = true;
       const button = "Restart server";
       const answer = await vscode.window.showInformationMessage(`${changed} takes effect when the server is started again. That ends the sessions of this window.`, button);
