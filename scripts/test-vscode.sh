@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 ./scripts/vscode-packages.sh
 ./scripts/jdk.sh
+command -v unzip >/dev/null || ./scripts/packages.sh "unzip" unzip
 (
   cd editors/vscode
   node scripts/manifest.mjs --check
