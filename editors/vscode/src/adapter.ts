@@ -20,7 +20,7 @@ export class AdapterFactory implements vscode.DebugAdapterDescriptorFactory {
     const begin = (): Run => this.sessions.start(session.id, start);
     const end = (id: string): Promise<void> => this.sessions.stop(id);
     const show = (error: unknown): void => this.problems.show(error, target.context);
-    return new vscode.DebugAdapterInlineImplementation(start.launcher ? new LauncherAdapter(begin, end, session, show) : new ProxyAdapter(begin(), end, show));
+    return new vscode.DebugAdapterInlineImplementation(start.launcher ? new LauncherAdapter(begin, end, session, show) : new ProxyAdapter(begin(), end, (id) => this.sessions.isStarting(id), show));
   }
 }
 
@@ -29,6 +29,7 @@ interface Message {
   seq: number;
   command?: string;
   request_seq?: number;
+  arguments?: { restart?: boolean };
   event?: string;
 }
 
@@ -83,6 +84,7 @@ class ProxyAdapter extends Adapter {
   constructor(
     private readonly run: Run,
     private readonly end: (id: string) => Promise<void>,
+    private readonly isStarting: (id: string) => boolean,
     private readonly show: (error: unknown) => void,
   ) {
     super();
@@ -125,6 +127,8 @@ class ProxyAdapter extends Adapter {
   private pass(pipe: Pipe, message: Message): void {
     if (message.type === "request") this.asked.set(message.seq, message);
     pipe.send(message);
+    // The debugger is there before the agent is: its end alone would leave the session waiting.
+    if (message.command === "disconnect" && !message.arguments?.restart && this.isStarting(this.run.id)) void this.end(this.run.id);
   }
 
   private receive(message: Message): void {

@@ -70,6 +70,10 @@ export class Sessions implements vscode.Disposable {
     return this.all.filter((info) => !isOver(info));
   }
 
+  isStarting(id: string): boolean {
+    return this.entries.get(id)?.info.state === "starting";
+  }
+
   /**
    * Starts a session, or finds the one of that debug session: it is started again by the
    * editor while its intercept stays. One that is over, or is for something else since the

@@ -68,7 +68,7 @@ for (const name of ["By name", "By a block"])
 workbench.scene("Node is stopped by Shift+F5 while it starts: the session is over, nothing is left, and it can start anew", async () => {
   const window = await workbench.open(folder);
   await window.openFile("server.js");
-  await within("silent", () => window.stopsWhileItStarts("By name", "Waiting for the agent in the cluster"));
+  await within("cut", () => window.stopsWhileItStarts("By name", "Looking at the Service"));
   await restored("cart");
   await nothingLeft();
   await window.debug("By name", "server.js");
