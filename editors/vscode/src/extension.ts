@@ -12,6 +12,7 @@ import { Problems } from "./problems";
 import { followSettings } from "./restart";
 import { Sessions } from "./sessions";
 import { showSession, Status } from "./status";
+import { stateIcons, stateWords, targetName } from "./words";
 import { type ClusterNode, ClusterTree, type SessionNode, SessionTree } from "./view";
 
 /** What other extensions, and tests, may ask. */
@@ -108,7 +109,7 @@ async function debugService(server: Backend, problems: Problems, node: ClusterNo
 
 async function stopIntercept(server: Backend, problems: Problems, sessions: Sessions, cluster: ClusterTree, node: ClusterNode | SessionNode | undefined): Promise<void> {
   if (!node || node.kind === "session") {
-    const id = node?.info.id ?? sessions.running[0]?.id;
+    const id = node ? node.info.id : await pickRunning(sessions);
     if (id !== undefined) await sessions.stop(id);
     return;
   }
@@ -118,6 +119,14 @@ async function stopIntercept(server: Backend, problems: Problems, sessions: Sess
   if (own) return sessions.stop(own.id);
   await problems.guard(() => server.request("cluster/endIntercept", { context: node.context.name, namespace, service: name }), node.context.name);
   cluster.refresh();
+}
+
+/** The session that runs, or the one of several that the user means. */
+async function pickRunning({ running }: Sessions): Promise<string | undefined> {
+  if (running.length === 0) void vscode.window.showInformationMessage("No session of this window is in the cluster.");
+  if (running.length < 2) return running[0]?.id;
+  const items = running.map((info) => ({ label: `$(${stateIcons[info.state]}) ${targetName(info.target)}`, description: stateWords[info.state], id: info.id }));
+  return (await vscode.window.showQuickPick(items, { title: "Stop Intercept: of which Service?" }))?.id;
 }
 
 export async function deactivate(): Promise<void> {
