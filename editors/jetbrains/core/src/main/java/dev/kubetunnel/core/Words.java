@@ -1,6 +1,12 @@
 package dev.kubetunnel.core;
 
 import dev.kubetunnel.protocol.Protocol.*;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.ZoneId;
+import java.time.ZonedDateTime;
+import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -85,22 +91,11 @@ public final class Words {
         return String.format(Locale.ROOT, "%.1f %s", amount, UNITS[unit]);
     }
 
-    /** "5 s", "3 min", "2 h", "4 days". */
-    public static String age(long seconds) {
-        if (seconds < 60) {
-            return seconds + " s";
-        }
-        if (seconds < 3600) {
-            return seconds / 60 + " min";
-        }
-        return seconds < 86_400 ? seconds / 3600 + " h" : plural(seconds / 86_400, "day");
-    }
-
     /** A Service in a line: its ports, or who debugs it. */
     public static String service(Service service) {
         if (service.intercept != null) {
             InterceptInfo by = service.intercept;
-            return (by.mine ? "you" : person(by)) + ", " + by.state.toLowerCase(Locale.ROOT) + " for " + age(orZero(by.ageSeconds));
+            return (by.mine ? "you" : person(by)) + ", " + by.state.toLowerCase(Locale.ROOT) + " since " + since(by);
         }
         if (service.notInterceptable != null && !service.notInterceptable.isEmpty()) {
             return service.notInterceptable;
@@ -123,7 +118,7 @@ public final class Words {
         }
         if (service.intercept != null) {
             InterceptInfo by = service.intercept;
-            lines.add("Intercept " + by.name + " of " + person(by) + ": " + by.state + ", for " + age(orZero(by.ageSeconds)));
+            lines.add("Intercept " + by.name + " of " + person(by) + ": " + by.state + ", since " + since(by));
         }
         if (service.notInterceptable != null && !service.notInterceptable.isEmpty()) {
             lines.add(service.notInterceptable);
@@ -131,11 +126,17 @@ public final class Words {
         return lines;
     }
 
-    private static String person(InterceptInfo by) {
-        return by.user + (by.host == null || by.host.isEmpty() ? "" : " on " + by.host);
+    /** A list isn't told anew as an age grows: the time stays true. */
+    private static String since(InterceptInfo by) {
+        try {
+            ZonedDateTime at = Instant.parse(by.since).atZone(ZoneId.systemDefault());
+            return at.format(DateTimeFormatter.ofPattern(at.toLocalDate().equals(LocalDate.now()) ? "HH:mm" : "d MMM HH:mm", Locale.ENGLISH));
+        } catch (DateTimeException | NullPointerException e) {
+            return String.valueOf(by.since);
+        }
     }
 
-    private static long orZero(Long n) {
-        return n == null ? 0 : n;
+    private static String person(InterceptInfo by) {
+        return by.user + (by.host == null || by.host.isEmpty() ? "" : " on " + by.host);
     }
 }

@@ -5,10 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -17,7 +17,7 @@ class FollowerTest {
     private record Asked(String unless, CompletableFuture<String> answer) {}
 
     private final BlockingQueue<Asked> asked = new LinkedBlockingQueue<>();
-    private final List<String> shown = new ArrayList<>();
+    private final List<String> shown = new CopyOnWriteArrayList<>();
 
     /** Its lists are texts, and each that is no "old" has itself as its revision. */
     private final Follower<String> follower = new Follower<>(unless -> {
@@ -64,6 +64,7 @@ class FollowerTest {
         Asked again = next();
         assertNull(again.unless());
         again.answer().complete("two");
+        assertEquals("two", next().unless()); // asked when the list has been shown
         assertEquals(List.of("one", "failed: no", "failed: no", "failed: no", "two"), shown);
     }
 

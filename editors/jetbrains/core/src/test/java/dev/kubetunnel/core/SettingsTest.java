@@ -25,6 +25,19 @@ class SettingsTest {
     }
 
     @Test
+    void windowsHasItsOwnCaseAndQuotesInPath(@TempDir Path folder) throws Exception {
+        Path program = Files.createFile(folder.resolve("tunnel-server.exe"));
+        assertTrue(program.toFile().setExecutable(true));
+        String system = System.setProperty("os.name", "Windows 11");
+        try {
+            Map<String, String> path = Map.of("Path", "\0bad:\"" + folder + "\"");
+            assertEquals(program, new Settings("", "", path).program());
+        } finally {
+            System.setProperty("os.name", system);
+        }
+    }
+
+    @Test
     void whatIsNoServerIsToldAndLeavesNoProcess(@TempDir Path folder) throws Exception {
         Path program = Files.writeString(folder.resolve("tunnel-server"), "#!/bin/sh\necho no such flag >&2\nexit 3\n");
         assertTrue(program.toFile().setExecutable(true));

@@ -132,7 +132,9 @@ final class ClusterFollower {
         if (branches.get(at) != branch) {
             return;
         }
-        branch.answer = answer;
+        if (answer != null) {
+            branch.answer = answer; // else what was seen last stays, beside the problem
+        }
         branch.problem = problem;
         update();
         changed.run();

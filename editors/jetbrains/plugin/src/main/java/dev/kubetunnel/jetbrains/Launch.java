@@ -98,6 +98,10 @@ final class Launch {
         } catch (ExecutionException | Delivery.Refused e) {
             kubetunnel.end(started.session());
             failed(new Failure(e.getMessage(), e));
+        } catch (RuntimeException e) { // a delegate's own
+            kubetunnel.end(started.session());
+            shown.setResult(null);
+            throw e;
         }
     }
 
@@ -109,6 +113,8 @@ final class Launch {
     private void run(RunConfiguration copy, Started started) throws ExecutionException {
         copy.setName(delegate.getName() + " in " + Words.target(plan.target()));
         RunnerAndConfigurationSettings settings = RunManager.getInstance(project).createConfiguration(copy, delegate.getFactory());
+        // The manager has given it those of the template.
+        copy.setBeforeRunTasks(delegate.getConfiguration().getBeforeRunTasks());
         ExecutionEnvironmentBuilder builder = ExecutionEnvironmentBuilder.createOrNull(environment.getExecutor(), settings);
         if (builder == null) {
             throw new ExecutionException("\"" + delegate.getName() + "\" can't be started with " + environment.getExecutor().getActionName());

@@ -1,5 +1,6 @@
 package dev.kubetunnel.jetbrains;
 
+import com.intellij.execution.BeforeRunTask;
 import com.intellij.execution.CommonProgramRunConfigurationParameters;
 import com.intellij.execution.ExecutionException;
 import com.intellij.execution.Executor;
@@ -41,7 +42,11 @@ abstract class Delegated extends RunConfigurationBase<RunConfigurationOptions> {
     static final List<StringBuffer> WRITTEN = new CopyOnWriteArrayList<>();
     static final List<ExecutionEnvironment> ENVIRONMENTS = new CopyOnWriteArrayList<>();
 
+    /** What was to be done before the last start. */
+    static volatile List<BeforeRunTask<?>> before = List.of();
+
     static void forget() {
+        before = List.of();
         STARTED.clear();
         WRITTEN.clear();
         ENVIRONMENTS.clear();
@@ -98,6 +103,7 @@ abstract class Delegated extends RunConfigurationBase<RunConfigurationOptions> {
         });
         WRITTEN.add(written);
         ENVIRONMENTS.add(environment);
+        before = getBeforeRunTasks();
         STARTED.add(handler);
         return handler;
     }

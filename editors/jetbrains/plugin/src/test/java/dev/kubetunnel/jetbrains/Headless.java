@@ -255,6 +255,7 @@ final class Headless implements AutoCloseable {
 
         @Override
         public RunnerAndConfigurationSettings createConfiguration(RunConfiguration configuration, ConfigurationFactory factory) {
+            configuration.setBeforeRunTasks(List.of()); // the template's, as in the platform
             return settings(configuration);
         }
 

@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
+import com.intellij.execution.BeforeRunTask;
 import com.intellij.execution.RunnerAndConfigurationSettings;
 import com.intellij.execution.process.OSProcessHandler;
+import com.intellij.openapi.util.Key;
 import dev.kubetunnel.core.Jdb;
 import dev.kubetunnel.core.Plan;
 import dev.kubetunnel.core.Stage;
@@ -28,11 +30,14 @@ class LaunchTest {
     @Test
     void theOriginalIsNotTouchedAndStopIsTheEnd() throws Exception {
         Delegated original = desk.delegate("cart");
+        BeforeRunTask<?> task = new BeforeRunTask<>(Key.create("test.build")) { };
+        original.setBeforeRunTasks(List.of(task));
         String before = DeliveryTest.saved(original);
         desk.ide.debug(desk.inCluster("cart"));
         OSProcessHandler process = desk.started(0);
         JsonObject answer = Stage.get(Stage.callUntilHere(Desk.CALL));
         assertEquals("13 characters", answer.getAsJsonObject("settings").get("token").getAsString());
+        assertEquals(List.of(task), Delegated.before, "what the user has it do before a start");
         assertEquals(before, DeliveryTest.saved(original));
         assertEquals(1, desk.ide.manager.getAllSettings().size(), "the copy is not kept");
         desk.told(0, "KubeTunnel: Opened the tunnel (");

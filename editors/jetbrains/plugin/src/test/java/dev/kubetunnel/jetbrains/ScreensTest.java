@@ -19,8 +19,12 @@ import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import javax.imageio.ImageIO;
 import javax.swing.AbstractButton;
@@ -157,6 +161,8 @@ class ScreensTest {
         ListSessionsResult sessions = golden("ListSessionsResult.list.json", ListSessionsResult.class);
         ListContextsResult contexts = golden("ListContextsResult.two.json", ListContextsResult.class);
         ListServicesResult services = golden("ListServicesResult.cart.json", ListServicesResult.class);
+        String since = "since " + Instant.parse(services.services.get(0).intercept.since).atZone(ZoneId.systemDefault())
+                .format(DateTimeFormatter.ofPattern("d MMM HH:mm", Locale.ENGLISH));
         Headless.onUi(() -> {
             ClusterView view = new ClusterView(KubeTunnel.of(ide.project));
             view.show(sessions.sessions, List.of(
@@ -168,11 +174,11 @@ class ScreensTest {
             for (int row = 0; row < tree.getRowCount(); row++) {
                 text.append(tree.getPathForRow(row).getLastPathComponent()).append('\n');
             }
-            for (String want : List.of("Sessions", "cart live", "Switched the Service", "Cluster", "kind-dev current", "shop", "cart you, live for 1 min")) {
+            for (String want : List.of("Sessions", "cart live", "Switched the Service", "Cluster", "kind-dev current", "shop", "cart you, live " + since)) {
                 assertTrue(text.toString().contains(want), want + " is not in\n" + text);
             }
             assertEquals("<html>ClusterIP shop/cart<br>http 80/TCP → web (8080)<br>Deployment cart: 1 of 2 ready<br>shop/cart:1<br>"
-                    + "Intercept cart-0a1b2c3d of ann on desk: Live, for 1 min<br>ann debugs it</html>", tip(tree, "cart you, live for 1 min"));
+                    + "Intercept cart-0a1b2c3d of ann on desk: Live, " + since + "<br>ann debugs it</html>", tip(tree, "cart you, live " + since));
             draw(view.component(), 720, 420, "toolwindow");
             com.intellij.openapi.util.Disposer.dispose(view);
             return null;
