@@ -71,8 +71,9 @@ final class Launch {
         ProgressManager.getInstance().run(new Start(own));
     }
 
-    private void failed(Failure failure) {
-        shown.setResult(null); // what went wrong is told here, and better than by the platform
+    /** console is what there is to be seen of the program, null for nothing. */
+    private void failed(Failure failure, RunContentDescriptor console) {
+        shown.setResult(console); // what went wrong is told here, and better than by the platform
         Notices.failure(project, plan, failure);
     }
 
@@ -84,24 +85,21 @@ final class Launch {
             shown.setResult(null);
             return;
         }
+        RunContentDescriptor console = null;
         try {
             if (plan.way == Plan.Way.ENVIRONMENT) {
                 run(Delivery.copyWith(delegate.getConfiguration(), started.environment()), started);
                 shown.setResult(null);
                 return;
             }
-            RunContentDescriptor console = process.show(name);
+            console = process.show(name);
             if (started.debugPort() != 0) {
                 run(Delivery.copyWithPort(delegate.getConfiguration(), started.programPort(), started.debugPort()), started);
             }
             shown.setResult(console);
-        } catch (ExecutionException | Delivery.Refused e) {
+        } catch (ExecutionException | Delivery.Refused | RuntimeException e) { // the other configuration's code may throw anything
             kubetunnel.end(started.session());
-            failed(new Failure(e.getMessage(), e));
-        } catch (RuntimeException e) { // a delegate's own
-            kubetunnel.end(started.session());
-            shown.setResult(null);
-            throw e;
+            failed(Failure.of(e), console);
         }
     }
 
@@ -187,10 +185,7 @@ final class Launch {
 
         private void done() {
             if (failure != null) {
-                if (process != null) {
-                    process.over();
-                }
-                failed(failure);
+                failed(failure, process == null ? null : process.failed(name, failure));
             } else {
                 ready(started, process);
             }

@@ -32,6 +32,10 @@ final class SessionProcess extends ProcessHandler implements Disposable {
     private List<Text> early = new ArrayList<>();
     private volatile Session session;
     private volatile boolean stopped;
+    /** The program has written something itself. */
+    private volatile boolean written;
+    /** The program's, null while there is none. */
+    private volatile Long exitCode;
     private final Story story = new Story();
 
     SessionProcess(KubeTunnel kubetunnel, String id) {
@@ -42,13 +46,16 @@ final class SessionProcess extends ProcessHandler implements Disposable {
             @Override
             public void output(SessionOutputParams output) {
                 if (output.id.equals(id)) {
-                    write(output.output, type(output.category));
+                    Key<?> type = type(output.category);
+                    written |= type != ProcessOutputTypes.SYSTEM;
+                    write(output.output, type);
                 }
             }
 
             @Override
             public void changed(SessionInfo info) {
                 if (info.id.equals(id)) {
+                    exitCode = info.exitCode;
                     story.news(info).forEach(SessionProcess.this::tell);
                 }
             }
@@ -104,6 +111,21 @@ final class SessionProcess extends ProcessHandler implements Disposable {
         }
         before.forEach(text -> notifyTextAvailable(text.text(), text.type()));
         return descriptor;
+    }
+
+    /**
+     * The session has not begun. What the program has written before tells why, as often as not: it is shown, as of a process
+     * that has ended; null when there is nothing of it, or nobody waits any more. On the UI's thread.
+     */
+    RunContentDescriptor failed(String title, Failure failure) {
+        over();
+        if (!written || failure.isCancelled()) {
+            return null;
+        }
+        tell(failure.forPeople());
+        RunContentDescriptor console = show(title);
+        notifyProcessTerminated(exitCode == null ? LOST : exitCode.intValue());
+        return console;
     }
 
     /** Nobody listens any more. */

@@ -76,6 +76,21 @@ class EndsTest {
     }
 
     @Test
+    void theSessionsProcessEndsBeforeItListens() throws Exception {
+        desk.ide.add(new Delegated.Attach(desk.ide.project, desk.type.factory(), "attach"));
+        DebugInCluster configuration = desk.inSession("cart", "sh -c 'echo no such option; exit 3'");
+        configuration.plan().debugPort = 5005;
+        configuration.plan().delegateType = desk.type.getId();
+        configuration.plan().delegateName = "attach";
+        desk.ide.debug(configuration);
+        desk.ide.notified();
+        desk.consoleTold("no such option");
+        desk.consoleEnded();
+        assertEquals(3, desk.ide.console.process.getExitCode());
+        assertTrue(Delegated.STARTED.isEmpty());
+    }
+
+    @Test
     void theStartIsCancelled() throws Exception {
         desk.delegate("cart");
         desk.ide.debug(desk.inCluster("cart"));
