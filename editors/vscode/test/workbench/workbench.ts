@@ -260,7 +260,11 @@ export class Window {
     await input.waitFor();
     await offered(input, text, this.page.locator(".quick-input-list .monaco-list-row.focused", { hasText: text.replace(/^>/, "") }));
     await this.page.keyboard.press("Enter");
-    await input.waitFor({ state: "hidden" });
+    // What is chosen may ask in its turn, by the same input and at once.
+    await this.page.waitForFunction((given) => {
+      const now = document.querySelector<HTMLInputElement>(".quick-input-widget input[type=text]");
+      return now === null || now.offsetParent === null || now.value !== given;
+    }, text);
   }
 
   /** Starts a launch configuration. VS Code lists them once a file of a program is open. */
