@@ -133,15 +133,7 @@ func TestDrainingKeepsWhatTheOperatorDoesNotName(t *testing.T) {
 			if c := w.client(); c.Intercept != "uid" || !c.Attached || c.Counters.Active != 1 {
 				t.Errorf("the operator hears %+v", c)
 			}
-			_, _ = io.WriteString(conn, "last")
-			_ = conn.CloseWrite()
-			if b, err := io.ReadAll(conn); err != nil || string(b) != "last" {
-				t.Errorf("the last call got %q, %v", b, err)
-			}
-			_ = conn.Close()
-			if o := w.drained(); o.Cut != 0 {
-				t.Errorf("cut: %d", o.Cut)
-			}
+			w.endsWell(conn)
 		})
 	}
 }
@@ -181,5 +173,21 @@ func TestDeletedPodCutsWhatDoesNotEnd(t *testing.T) {
 	<-w.stopped
 	if _, err := io.ReadAll(conn); !isReset(err) {
 		t.Errorf("the caller got %v", err)
+	}
+}
+
+// endsWell gives the last call what it waits for: its answer is whole, and nothing is cut.
+func (w *world) endsWell(conn *net.TCPConn) {
+	w.t.Helper()
+	if _, err := io.WriteString(conn, "last"); err != nil {
+		w.t.Fatal(err)
+	}
+	_ = conn.CloseWrite()
+	if b, err := io.ReadAll(conn); err != nil || string(b) != "last" {
+		w.t.Errorf("the last call got %q, %v", b, err)
+	}
+	_ = conn.Close()
+	if o := w.drained(); o.Cut != 0 {
+		w.t.Errorf("cut: %d", o.Cut)
 	}
 }

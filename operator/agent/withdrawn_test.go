@@ -65,17 +65,7 @@ func TestDrainingClientHasNothingOfTheClusterAnyMoreButItsCallsEndWell(t *testin
 		}
 	}
 	e.serves() // its own part of the end
-	if _, err := io.WriteString(conn, "last"); err != nil {
-		t.Fatal(err)
-	}
-	_ = conn.CloseWrite()
-	if b, err := io.ReadAll(conn); err != nil || string(b) != "last" {
-		t.Errorf("the last call got %q, %v", b, err)
-	}
-	_ = conn.Close()
-	if o := w.drained(); o.Cut != 0 {
-		t.Errorf("cut: %d", o.Cut)
-	}
+	w.endsWell(conn)
 	w.apply(func(d *control.Desired) { d.Draining = false })
 	if got := greeting(t, e.open(tunnel.Header{Kind: tunnel.KindTCP, Target: w.origin.addr()})); got != "origin" {
 		t.Errorf("after a draining that was taken back: %q", got)
